@@ -1,0 +1,1 @@
+//! Client of ClickHouse's HTTP interface.

@@ -1,0 +1,1 @@
+//! One file per subcommand: a function from a context and arguments to an output value.

@@ -1,0 +1,1 @@
+//! chDB, the ClickHouse engine as a library: the only module with `unsafe` code.

@@ -1,0 +1,10 @@
+//! The embedded engine: the whole stack in one process, without Docker.
+//!
+//! A supervisor keeps one server process alive; the server holds the ClickHouse engine
+//! ([`chdb`]), the OTLP [`receiver`] and ClickHouse's HTTP interface ([`clickhouse_http`]).
+
+pub mod chdb;
+pub mod clickhouse_http;
+pub mod library;
+pub mod receiver;
+pub mod supervisor;

@@ -1,0 +1,1 @@
+//! The background process: start, watch, restart, stop.

