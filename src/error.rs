@@ -5,10 +5,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A stable name for a kind of failure, printed with every error and put in the JSON envelope.
 ///
 /// The names are part of the interface: they may be added to, never changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The command line does not parse, or asks for something contradictory.
     Usage,

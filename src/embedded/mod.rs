@@ -5,6 +5,9 @@
 
 pub mod chdb;
 pub mod clickhouse_http;
+mod directory;
 pub mod library;
 pub mod receiver;
 pub mod supervisor;
+
+pub use directory::Directory;
