@@ -1,1 +1,10 @@
 //! The stack as a domain: services, endpoints, readiness, recorded state, engines.
+
+pub mod port;
+mod port_holder;
+mod replace_file;
+mod service;
+
+pub use port_holder::PortHolder;
+pub use replace_file::replace_file;
+pub use service::{Endpoint, Endpoints, Service};

@@ -49,10 +49,7 @@ mod tests {
         replace_file(&path, b"two").unwrap();
 
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(
-            path.metadata().unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(directory.path().read_dir().unwrap().count(), 1);
     }
 }

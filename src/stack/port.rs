@@ -1,0 +1,217 @@
+//! Whether the ports that a stack needs are free, and who holds those that are not.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use super::port_holder::{PortHolder, holder_of};
+use super::{Endpoint, Endpoints};
+use crate::error::{Code, Failure};
+
+/// A port that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Another process listens there.
+    #[error("port {} ({endpoint}) is taken{}", .address.port(), Taken(.holder.as_ref()))]
+    Taken {
+        /// What was to be offered there.
+        endpoint: Endpoint,
+        /// Where.
+        address: SocketAddr,
+        /// Who listens there, if it can be known.
+        holder: Option<PortHolder>,
+    },
+    /// Two endpoints were given the same port.
+    #[error("port {port} is set for both {first} and {second}")]
+    Twice {
+        /// The port.
+        port: u16,
+        /// One of them.
+        first: Endpoint,
+        /// The other.
+        second: Endpoint,
+    },
+    /// The address is not this machine's, or the port is a privileged one, or the like.
+    #[error("cannot listen on {address} ({endpoint})")]
+    Unusable {
+        /// What was to be offered there.
+        endpoint: Endpoint,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Failure for PortError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Taken { .. } => Code::PortInUse,
+            Self::Twice { .. } | Self::Unusable { .. } => Code::InvalidSetting,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Taken {
+                holder:
+                    Some(PortHolder {
+                        project: Some(project),
+                        ..
+                    }),
+                endpoint,
+                ..
+            } => format!(
+                "`telemetry stop --project {project}` stops it; {} sets another port",
+                setting(*endpoint)
+            ),
+            Self::Taken {
+                holder: None,
+                endpoint,
+                address,
+            } => format!(
+                "{} sets another port; `sudo lsof -nP -iTCP:{} -sTCP:LISTEN` shows who holds this one",
+                setting(*endpoint),
+                address.port()
+            ),
+            Self::Taken { endpoint, .. }
+            | Self::Twice {
+                second: endpoint, ..
+            } => {
+                format!("{} sets another port", setting(*endpoint))
+            }
+            Self::Unusable { endpoint, .. } => format!(
+                "`TELEMETRY_HOST` or `--host` sets the address, {} the port",
+                setting(*endpoint)
+            ),
+        })
+    }
+}
+
+/// How the port of `endpoint` is set.
+fn setting(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::OtlpHttp => "`--otlp-http-port` or `TELEMETRY_OTLP_HTTP_PORT`",
+        Endpoint::OtlpGrpc => "`--otlp-grpc-port` or `TELEMETRY_OTLP_GRPC_PORT`",
+        Endpoint::ClickhouseHttp => "`--clickhouse-port` or `TELEMETRY_CLICKHOUSE_PORT`",
+        Endpoint::Health => "`--health-port` or `TELEMETRY_HEALTH_PORT`",
+    }
+}
+
+struct Taken<'a>(Option<&'a PortHolder>);
+
+impl fmt::Display for Taken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some(PortHolder {
+                pid,
+                project: Some(project),
+                ..
+            }) => write!(
+                f,
+                " by the telemetry stack of project `{project}` (pid {pid})"
+            ),
+            Some(PortHolder { pid, name, .. }) => write!(f, " by `{name}` (pid {pid})"),
+        }
+    }
+}
+
+/// Checks that every port of `endpoints` can be listened on, at exactly its address.
+///
+/// # Errors
+///
+/// The first that cannot. A port may still be taken between this and its use.
+pub fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
+    for (index, &second) in Endpoint::ALL.iter().enumerate() {
+        let port = endpoints.listen(second).port();
+        if let Some(&first) = Endpoint::ALL[..index]
+            .iter()
+            .find(|&&first| endpoints.listen(first).port() == port)
+        {
+            return Err(PortError::Twice {
+                port,
+                first,
+                second,
+            });
+        }
+    }
+    for endpoint in Endpoint::ALL {
+        let address = endpoints.listen(endpoint);
+        // The standard library sets SO_REUSEADDR, as the server does: connections of a stack
+        // that just stopped do not count as taken.
+        match TcpListener::bind(address) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(PortError::Taken {
+                    endpoint,
+                    address,
+                    holder: holder_of(address.port()),
+                });
+            }
+            Err(source) => {
+                return Err(PortError::Unusable {
+                    endpoint,
+                    address,
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free_ports() -> Endpoints {
+        let listeners: [TcpListener; 4] =
+            std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [otlp_http, otlp_grpc, clickhouse_http, health] =
+            listeners.map(|listener| listener.local_addr().unwrap().port());
+        Endpoints {
+            otlp_http,
+            otlp_grpc,
+            clickhouse_http,
+            health,
+            ..Endpoints::default()
+        }
+    }
+
+    #[test]
+    fn a_port_set_twice_is_refused() {
+        let mut endpoints = free_ports();
+        endpoints.health = endpoints.otlp_grpc;
+        let error = preflight(&endpoints).unwrap_err();
+        assert!(error.to_string().ends_with("for both OTLP/gRPC and health"));
+    }
+
+    #[test]
+    fn a_taken_port_names_itself_and_its_setting() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut endpoints = free_ports();
+        endpoints.clickhouse_http = listener.local_addr().unwrap().port();
+        let error = preflight(&endpoints).unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with(&format!(
+            "port {} (ClickHouse HTTP) is taken",
+            endpoints.clickhouse_http
+        )));
+        assert!(error.hint().unwrap().contains("TELEMETRY_CLICKHOUSE_PORT"));
+        #[cfg(target_os = "linux")]
+        assert!(message.ends_with(&format!("(pid {})", std::process::id())));
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_not_called_taken() {
+        let endpoints = Endpoints {
+            host: "192.0.2.1".parse().unwrap(),
+            ..free_ports()
+        };
+        assert!(matches!(
+            preflight(&endpoints),
+            Err(PortError::Unusable { .. })
+        ));
+    }
+}
