@@ -1,0 +1,30 @@
+//! What the receiver needs to know of a signal to store it.
+
+use super::{Encoding, Signal};
+
+/// The rows of one signal that go into one insert, as ClickHouse columns in the making.
+pub trait Rows: Default + Send + 'static {
+    /// The signal these are rows of.
+    const SIGNAL: Signal;
+
+    /// The statement they are inserted with, up to and including its column list.
+    const INSERT: &'static str;
+
+    /// A decoded export request.
+    type Request: Send + 'static;
+
+    /// Decodes a request; an error is worded for its sender.
+    fn decode(body: &[u8], encoding: Encoding) -> Result<Self::Request, String>;
+
+    /// Appends the rows of a request and returns how many there are.
+    fn push(&mut self, request: &Self::Request) -> usize;
+
+    /// Rows so far.
+    fn rows(&self) -> usize;
+
+    /// Bytes that the rows occupy in memory, roughly.
+    fn byte_size(&self) -> usize;
+
+    /// The rows as one block of ClickHouse's Native format.
+    fn encode(self) -> Vec<u8>;
+}
