@@ -8,6 +8,8 @@ pub mod clickhouse_http;
 mod directory;
 pub mod library;
 pub mod receiver;
+pub mod server;
 pub mod supervisor;
 
 pub use directory::Directory;
+pub use server::ServerSpec;

@@ -1,12 +1,24 @@
 //! The stack as a domain: services, endpoints, readiness, recorded state, engines.
 
+mod desired;
+mod embedded;
+mod engine;
+mod memory;
 pub mod port;
 mod port_holder;
 mod project;
+mod record;
 mod replace_file;
 mod service;
 
+pub use desired::{Credentials, Desired};
+pub use embedded::{EmbeddedEngine, EmbeddedError};
+pub use engine::{
+    Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
+};
+pub use memory::resident_bytes;
 pub use port_holder::PortHolder;
 pub use project::{ChangeLock, Project, ProjectError};
+pub use record::Record;
 pub use replace_file::replace_file;
 pub use service::{Endpoint, Endpoints, Service};

@@ -160,7 +160,7 @@ impl Account {
             }
 
             let wait = backoff.after_crash(uptime);
-            self.note(&format!("INFO starting the server again in {wait:?}"));
+            self.note(&format!("INFO starting the server again in {wait:.0?}"));
             self.enter(Phase::Restarting);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -195,7 +195,7 @@ impl Account {
                     Event::Said(line) => self.log(Source::Server, &line),
                     Event::Announced(Announcement::Ready { clickhouse_version }) => {
                         ready = Some(Instant::now());
-                        self.note(&format!("INFO ready after {:?}", started.elapsed()));
+                        self.note(&format!("INFO ready after {:.0?}", started.elapsed()));
                         self.ready(clickhouse_version, asked_to_stop);
                     }
                     Event::Announced(Announcement::Failed(failure)) => {

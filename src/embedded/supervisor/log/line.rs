@@ -16,7 +16,8 @@ pub enum Source {
 }
 
 impl Source {
-    const fn as_str(self) -> &'static str {
+    /// Its name, as it is printed.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Supervisor => "supervisor",
             Self::Server => "server",

@@ -1,0 +1,192 @@
+//! The server process: the engine, and everything that is offered over the network.
+//!
+//! Ports are bound before the engine boots, so that a taken one is told at once; connections
+//! that come early wait in the backlog. Whatever fails later ends the process, and the
+//! supervisor starts another: one way to recover, which is exercised by every crash.
+
+mod input;
+mod logging;
+mod sockets;
+mod spec;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Directory;
+use super::chdb::{Engine, EngineError, EngineOptions, Exception, Library};
+use super::supervisor::{Announcement, Claim, ServerFailure};
+use crate::error::{Code, Failure};
+
+pub use sockets::{SocketError, Sockets};
+pub use spec::{Credentials, Listen, ServerSpec};
+
+/// How long another server of the project may take to give its data free.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why the server process ended, other than by request.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Its input is no specification.
+    #[error("the server was not told what to serve; it is run by `telemetry start`")]
+    Input(#[source] io::Error),
+    /// A file of the project cannot be used.
+    #[error("cannot use `{}`", .0.root().display())]
+    Directory(Directory, #[source] io::Error),
+    /// Another server holds the data.
+    #[error("another server process holds the data")]
+    Claimed,
+    /// A port cannot be listened on.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The engine does not boot.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The schema cannot be applied.
+    #[error("cannot apply the schema")]
+    Schema(#[source] Exception),
+    /// The runtime of the network side does not start.
+    #[error("cannot start the server's threads")]
+    Runtime(#[source] io::Error),
+    /// Something that never ends has ended, or panicked.
+    #[error("{0} has ended unexpectedly")]
+    Lost(&'static str),
+}
+
+impl Failure for ServerError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Directory(..) => Code::Io,
+            Self::Claimed => Code::StackBusy,
+            Self::Socket(error) => error.code(),
+            Self::Engine(error) => error.code(),
+            Self::Input(_) | Self::Schema(_) | Self::Runtime(_) | Self::Lost(_) => {
+                Code::EngineStart
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Serves what the specification on standard input says, until SIGTERM, or until that input
+/// ends with the supervisor that holds its other end. `schema` gives the statements that make
+/// the tables.
+pub fn run(
+    directory: &Directory,
+    schema: impl FnOnce(&ServerSpec) -> Vec<String>,
+) -> Result<(), ServerError> {
+    logging::initialise();
+    let shutdown = CancellationToken::new();
+    let served = input::read(&shutdown)
+        .map_err(ServerError::Input)
+        .and_then(|spec| serve(directory, &spec, &schema(&spec), shutdown));
+    if let Err(error) = &served {
+        announce(&Announcement::Failed(ServerFailure {
+            code: error.code(),
+            message: with_causes(error),
+            hint: error.hint(),
+        }));
+    }
+    served
+}
+
+fn serve(
+    directory: &Directory,
+    spec: &ServerSpec,
+    schema: &[String],
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    let started = Instant::now();
+    directory
+        .create()
+        .map_err(|error| ServerError::Directory(directory.clone(), error))?;
+    let _claim = claim(directory)?;
+    let sockets = Sockets::bind(&spec.listen)?;
+
+    let engine = Engine::boot(
+        Library::load(&spec.library)?,
+        &EngineOptions {
+            data_dir: directory.data(),
+            config_dir: directory.config(),
+            memory_limit: spec.memory_limit,
+        },
+    )?;
+    tracing::info!(version = engine.version(), elapsed = ?started.elapsed(), "the engine is up");
+    apply(&engine, schema)?;
+    tracing::info!(elapsed = ?started.elapsed(), "the schema is in place");
+
+    // The engine has threads of its own for the work; these two move bytes.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(ServerError::Runtime)?;
+    runtime.block_on(listen(&engine, sockets, shutdown))
+}
+
+/// Waits for a server whose supervisor was killed: it drains and ends by itself.
+fn claim(directory: &Directory) -> Result<Claim, ServerError> {
+    let deadline = Instant::now() + CLAIM_PATIENCE;
+    loop {
+        let taken = Claim::take(&directory.server_claim())
+            .map_err(|error| ServerError::Directory(directory.clone(), error))?;
+        if let Some(claim) = taken {
+            return Ok(claim);
+        }
+        if Instant::now() >= deadline {
+            return Err(ServerError::Claimed);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn apply(engine: &Engine, schema: &[String]) -> Result<(), ServerError> {
+    let mut connection = engine.connect()?;
+    for statement in schema {
+        connection
+            .execute(statement.as_bytes(), "Null", &[])
+            .map_err(ServerError::Schema)?;
+    }
+    Ok(())
+}
+
+async fn listen(
+    engine: &Engine,
+    sockets: Sockets,
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    let _sockets = sockets;
+    announce(&Announcement::Ready {
+        clickhouse_version: engine.version().to_owned(),
+    });
+    shutdown.cancelled().await;
+    Ok(())
+}
+
+/// Tells the supervisor; without one there is nobody to tell.
+fn announce(announcement: &Announcement) {
+    if let Err(error) = announcement.say() {
+        tracing::warn!(%error, "the supervisor does not listen");
+    }
+}
+
+/// The message of `error` with those of what lies beneath it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_message = cause.to_string();
+        if !message.contains(&cause_message) {
+            message = format!("{message}: {cause_message}");
+        }
+        source = cause.source();
+    }
+    message
+}

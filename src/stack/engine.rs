@@ -1,0 +1,144 @@
+//! What every engine can do with a stack. Commands know this, and no engine.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Desired, Service};
+use crate::error::Result;
+
+/// What a stack runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// A background process of this program, with ClickHouse as a library in it.
+    Embedded,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.pad("embedded"),
+        }
+    }
+}
+
+/// Whether a service runs. Not being able to tell is not the same as not running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It runs and has been ready.
+    Running,
+    /// It runs, and is not ready yet.
+    Starting,
+    /// It died and is being started again.
+    Restarting,
+    /// It drains.
+    Stopping,
+    /// It does not run.
+    NotRunning,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Restarting => "restarting",
+            Self::Stopping => "stopping",
+            Self::NotRunning => "not running",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// What an engine can tell about one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceStatus {
+    /// The service.
+    pub service: Service,
+    /// Whether it runs.
+    pub state: RunState,
+    /// Its version, where that is known.
+    pub version: Option<String>,
+    /// Its process; services of the embedded engine share one.
+    pub pid: Option<u32>,
+    /// Since when it has been in service.
+    pub since: Option<Timestamp>,
+    /// The memory that its process occupies, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// How often it was started again since the stack was started.
+    pub restarts: u32,
+    /// How it last ended, if it did.
+    pub last_exit: Option<String>,
+}
+
+/// What an engine can tell about the stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StackStatus {
+    /// Whether it runs, as a whole.
+    pub state: RunState,
+    /// Why `state` is unknown, or another remark.
+    pub reason: Option<String>,
+    /// Each service.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// How a stack was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// Nothing ran.
+    NotRunning,
+    /// It drained and ended.
+    Drained,
+    /// It did not end in time and was killed.
+    Killed,
+}
+
+/// One line of a stack's log. It serialises as the object that `logs --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// When it was said, if that is known.
+    pub timestamp: Option<Timestamp>,
+    /// Which process or container said it.
+    pub source: &'static str,
+    /// How much it matters, when it says so: `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: Option<&'static str>,
+    /// What it says, its level included where it begins with one.
+    pub message: String,
+}
+
+/// The log of a stack, read from its oldest line on.
+pub trait LogReader: Send {
+    /// The lines written since the last call, oldest first; empty when there are none yet.
+    fn read_new(&mut self) -> BoxFuture<'_, Result<Vec<LogLine>>>;
+}
+
+/// Something that runs stacks; made for one project and its settings.
+pub trait Engine: Send + Sync {
+    /// Which one it is.
+    fn kind(&self) -> EngineKind;
+
+    /// Starts the stack and waits, `patience` long, until every service says that it is ready.
+    /// Nothing of the stack may run. When this fails or is interrupted by a signal, what it
+    /// started is stopped again; data that was there is never removed.
+    fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>>;
+
+    /// Waits, `patience` long, until a stack that is starting is ready.
+    fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;
+
+    /// Lets it drain, `patience` long, and returns when nothing of it runs any more.
+    fn stop(&self, patience: Duration) -> BoxFuture<'_, Result<Stopped>>;
+
+    /// What runs now.
+    fn status(&self) -> BoxFuture<'_, StackStatus>;
+
+    /// Its log.
+    fn logs(&self) -> Box<dyn LogReader>;
+}
