@@ -300,7 +300,7 @@ impl<R: Rows, W: BlockWriter> Committer<R, W> {
             .map_err(WriteError::Data)
             .and_then(|decoded| {
                 let mut rows = R::default();
-                rows.push(&decoded);
+                rows.push(&decoded.request);
                 self.write(rows)
             });
         self.settle(request, rows, written.err().map(Refusal::from));

@@ -3,14 +3,31 @@
 
 use std::{
     collections::VecDeque,
+    net::SocketAddr,
     sync::{Arc, Condvar, Mutex},
+    time::Duration,
 };
 
-use super::{BlockWriter, Encoding, Rows, Signal, WriteError};
+use prost::Message;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
-/// Rows that are numbers; a request's body is their little-endian bytes.
+use super::{
+    Acceptance, BlockWriter, Decoded, Encoding, Limits, Listeners, Metrics, Receiver,
+    ReceiverError, Rows, Signal, WriteError,
+};
+
+/// Rows that are numbers.
 #[derive(Debug, Default)]
 pub struct Numbers(Vec<u32>);
+
+/// A request of [`Numbers`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Request {
+    /// Zeros are rejected.
+    #[prost(fixed32, repeated, tag = "1")]
+    pub numbers: Vec<u32>,
+}
 
 /// A number that the fake table refuses.
 pub const POISON: u32 = u32::MAX;
@@ -18,19 +35,29 @@ pub const POISON: u32 = u32::MAX;
 impl Rows for Numbers {
     const SIGNAL: Signal = Signal::Traces;
     const INSERT: &'static str = "INSERT INTO numbers";
-    type Request = Vec<u32>;
+    type Request = Request;
 
-    fn decode(body: &[u8], _: Encoding) -> Result<Self::Request, String> {
-        let (numbers, rest) = body.as_chunks::<4>();
-        if !rest.is_empty() {
-            return Err("half a number".to_owned());
-        }
-        Ok(numbers.iter().copied().map(u32::from_le_bytes).collect())
+    fn decode(body: &[u8], encoding: Encoding) -> Result<Decoded<Request>, String> {
+        let mut request = match encoding {
+            Encoding::Protobuf => Request::decode(body).map_err(|error| error.to_string())?,
+            Encoding::Json => Request {
+                numbers: serde_json::from_slice(body).map_err(|error| error.to_string())?,
+            },
+        };
+        let all = request.numbers.len();
+        request.numbers.retain(|number| *number > 0);
+        let rejected = (all - request.numbers.len()) as u64;
+        let reason = (rejected > 0).then(|| "zero is nothing".into());
+        Ok(Decoded {
+            request,
+            acceptance: Acceptance { rejected, reason },
+            fixes: 0,
+        })
     }
 
-    fn push(&mut self, request: &Self::Request) -> usize {
-        self.0.extend(request);
-        request.len()
+    fn push(&mut self, request: &Request) -> usize {
+        self.0.extend(&request.numbers);
+        request.numbers.len()
     }
 
     fn rows(&self) -> usize {
@@ -42,13 +69,14 @@ impl Rows for Numbers {
     }
 
     fn encode(self) -> Vec<u8> {
-        body(&self.0)
+        self.0.iter().flat_map(|n| n.to_le_bytes()).collect()
     }
 }
 
 /// The body of a request with these numbers.
 pub fn body(numbers: &[u32]) -> Vec<u8> {
-    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    let numbers = numbers.to_vec();
+    Request { numbers }.encode_to_vec()
 }
 
 /// What the fake table does with one insert.
@@ -124,7 +152,8 @@ impl FakeTable {
         let mut numbers: Vec<u32> = self
             .inserts()
             .iter()
-            .flat_map(|insert| Numbers::decode(insert, Encoding::Protobuf).unwrap())
+            .flat_map(|insert| insert.as_chunks::<4>().0)
+            .map(|number| u32::from_le_bytes(*number))
             .collect();
         numbers.sort_unstable();
         numbers
@@ -157,5 +186,76 @@ impl BlockWriter for FakeTable {
                 panic!("the engine is gone");
             }
         }
+    }
+}
+
+/// A receiver of [`Numbers`] on ports of its own.
+#[derive(Debug)]
+pub struct Running {
+    /// What the traces go to.
+    pub table: FakeTable,
+    /// OTLP/HTTP.
+    pub http: SocketAddr,
+    /// OTLP/gRPC.
+    pub grpc: SocketAddr,
+    shutdown: CancellationToken,
+    served: JoinHandle<Result<(), ReceiverError>>,
+}
+
+impl Running {
+    /// Limits that let a test see them.
+    pub fn small() -> Limits {
+        Limits {
+            body: 1 << 20,
+            memory: 16 << 20,
+            patience: Duration::from_millis(10),
+            ..Limits::default()
+        }
+    }
+
+    /// Starts a receiver that writes traces to `table`.
+    pub async fn start(limits: Limits, table: FakeTable) -> Self {
+        let bind = || TcpListener::bind("127.0.0.1:0");
+        let listeners = Listeners {
+            http: bind().await.unwrap(),
+            grpc: bind().await.unwrap(),
+        };
+        let (http, grpc) = (
+            listeners.http.local_addr().unwrap(),
+            listeners.grpc.local_addr().unwrap(),
+        );
+        let receiver = Receiver::start::<Numbers, Numbers, Numbers, _>(limits, |signal| {
+            if signal == Signal::Traces {
+                table.clone()
+            } else {
+                FakeTable::default()
+            }
+        })
+        .unwrap();
+        let shutdown = CancellationToken::new();
+        let served = tokio::spawn(receiver.serve(listeners, shutdown.clone()));
+        Self {
+            table,
+            http,
+            grpc,
+
+            shutdown,
+            served,
+        }
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
+    /// Begins to stop the receiver.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Waits until the receiver has stopped.
+    pub async fn stopped(self) -> Result<(), ReceiverError> {
+        self.served.await.unwrap()
     }
 }

@@ -182,23 +182,4 @@ impl From<&Refusal> for Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exactly_one_message_is_taken() {
-        let frame = |flag: u8, length: u8, rest: &[u8]| {
-            let framed = [&[flag, 0, 0, 0, length], rest].concat();
-            unframe(framed.into()).map_err(|status| status.message().to_owned())
-        };
-        assert_eq!(frame(0, 2, b"ab"), Ok((false, Bytes::from_static(b"ab"))));
-        assert_eq!(frame(1, 0, b""), Ok((true, Bytes::new())));
-        assert_eq!(frame(0, 3, b"ab"), Err("the message broke off".to_owned()));
-        assert_eq!(frame(0, 1, b"ab"), Err("more than one message".to_owned()));
-        assert_eq!(
-            frame(2, 2, b"ab"),
-            Err("an unknown compression flag".to_owned())
-        );
-        assert!(unframe(Bytes::from_static(&[0, 0])).is_err());
-    }
-}
+mod tests;

@@ -212,3 +212,6 @@ fn plain(code: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl<R: Rows> Lane<R> {
         }
         let lane = Arc::clone(self);
         if received.body.len() <= SMALL_BODY {
-            let Some((request, pending)) = decode::<R>(received, claim) else {
+            let Some((request, pending)) = lane.decode(received, claim) else {
                 return;
             };
             if let Some(pending) = lane.batcher.try_submit(&request, pending) {
@@ -105,32 +105,32 @@ impl<R: Rows> Lane<R> {
         } else {
             let _turn = self.decoders.acquire().await;
             offload(move || {
-                if let Some((request, pending)) = decode::<R>(received, claim) {
+                if let Some((request, pending)) = lane.decode(received, claim) {
                     lane.batcher.submit(&request, pending);
                 }
             })
             .await;
         }
     }
-}
 
-fn decode<R: Rows>(received: Received, claim: Claim) -> Option<(R::Request, Pending)> {
-    match R::decode(&received.body, received.encoding) {
-        Ok(request) => {
-            let pending = Pending {
-                claim,
-                body: received.body,
-                encoding: received.encoding,
-                transport: received.transport,
-                reservation: received.reservation,
-                acceptance: Acceptance::default(),
-            };
-            Some((request, pending))
-        }
-        Err(message) => {
-            claim.settle(&Err(Refusal::Malformed(message.into())));
-            None
-        }
+    fn decode(&self, received: Received, claim: Claim) -> Option<(R::Request, Pending)> {
+        let decoded = match R::decode(&received.body, received.encoding) {
+            Ok(decoded) => decoded,
+            Err(message) => {
+                claim.settle(&Err(Refusal::Malformed(message.into())));
+                return None;
+            }
+        };
+        self.metrics.lenient(R::SIGNAL, decoded.fixes);
+        let pending = Pending {
+            claim,
+            body: received.body,
+            encoding: received.encoding,
+            transport: received.transport,
+            reservation: received.reservation,
+            acceptance: decoded.acceptance,
+        };
+        Some((decoded.request, pending))
     }
 }
 

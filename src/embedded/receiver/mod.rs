@@ -31,7 +31,7 @@ pub use intake::{Intake, Limits};
 pub use lane::{Lane, Received};
 pub use metrics::Metrics;
 pub use outcome::{Acceptance, Outcome, Refusal};
-pub use rows::Rows;
+pub use rows::{Decoded, Rows};
 pub use server::{Listeners, Receiver, ReceiverError};
 pub use signal::{Encoding, Signal, Transport};
 pub use writer::{BlockWriter, WriteError};

@@ -1,6 +1,6 @@
 //! What the receiver needs to know of a signal to store it.
 
-use super::{Encoding, Signal};
+use super::{Acceptance, Encoding, Signal};
 
 /// The rows of one signal that go into one insert, as ClickHouse columns in the making.
 pub trait Rows: Default + Send + 'static {
@@ -14,7 +14,7 @@ pub trait Rows: Default + Send + 'static {
     type Request: Send + 'static;
 
     /// Decodes a request; an error is worded for its sender.
-    fn decode(body: &[u8], encoding: Encoding) -> Result<Self::Request, String>;
+    fn decode(body: &[u8], encoding: Encoding) -> Result<Decoded<Self::Request>, String>;
 
     /// Appends the rows of a request and returns how many there are.
     fn push(&mut self, request: &Self::Request) -> usize;
@@ -27,4 +27,15 @@ pub trait Rows: Default + Send + 'static {
 
     /// The rows as one block of ClickHouse's Native format.
     fn encode(self) -> Vec<u8>;
+}
+
+/// A decoded request, and what had to be done to it.
+#[derive(Debug, Default)]
+pub struct Decoded<Q> {
+    /// What can be stored.
+    pub request: Q,
+    /// What cannot, as its sender is told once the rest is committed.
+    pub acceptance: Acceptance,
+    /// Deviations from OTLP that were put right.
+    pub fixes: u64,
 }

@@ -87,7 +87,7 @@ async fn requests_that_arrive_during_an_insert_share_the_next() {
         let (lane, budget) = (Arc::clone(&fixture.lane), fixture.budget.clone());
         tokio::spawn(async move { send(&lane, &budget, body(&[number])).await })
     };
-    let first = send(0);
+    let first = send(10);
     let table = fixture.table.clone();
     tokio::task::spawn_blocking(move || table.wait_until_busy())
         .await
@@ -102,7 +102,7 @@ async fn requests_that_arrive_during_an_insert_share_the_next() {
         other.await.unwrap().unwrap();
     }
     assert_eq!(fixture.table.inserts().len(), 2);
-    assert_eq!(fixture.table.numbers(), (0..10).collect::<Vec<_>>());
+    assert_eq!(fixture.table.numbers(), (1..=10).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn trouble_of_the_engine_is_retryable_and_the_retry_is_stored() {
 async fn a_malformed_request_is_refused_for_good() {
     let fixture = Fixture::new(FakeTable::default());
     let refusal = fixture.send(vec![1, 2, 3]).await.unwrap_err();
-    assert_eq!(refusal, Refusal::Malformed("half a number".into()));
+    assert!(matches!(refusal, Refusal::Malformed(_)), "{refusal}");
     assert_eq!(fixture.budget.used(), 0);
 }
 
@@ -166,7 +166,7 @@ async fn memory_is_bounded_while_the_table_stands_still() {
     let budget = Budget::new(1 << 16, Duration::from_millis(10));
     let fixture = Fixture::with_budget(FakeTable::default(), budget);
     fixture.table.hold();
-    let requests: Vec<_> = (0..64)
+    let requests: Vec<_> = (1..=64)
         .map(|n| {
             let (lane, budget) = (Arc::clone(&fixture.lane), fixture.budget.clone());
             tokio::spawn(async move { send(&lane, &budget, body(&[n; 512])).await })
