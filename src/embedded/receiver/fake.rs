@@ -13,8 +13,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Acceptance, BlockWriter, Decoded, Encoding, Limits, Listeners, Metrics, Receiver,
-    ReceiverError, Rows, Signal, WriteError,
+    Acceptance, BlockWriter, Decoded, Encoding, Limits, Listeners, Receiver, ReceiverError, Rows,
+    Signal, WriteError,
 };
 
 /// Rows that are numbers.

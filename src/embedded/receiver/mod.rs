@@ -34,7 +34,7 @@ pub use outcome::{Acceptance, Outcome, Refusal};
 pub use rows::{Decoded, Rows};
 pub use server::{Listeners, Receiver, ReceiverError};
 pub use signal::{Encoding, Signal, Transport};
-pub use writer::{BlockWriter, WriteError};
+pub use writer::{BlockWriter, EngineWriter, WriteError};
 
 use compression::Compression;
 use intake::BodyError;

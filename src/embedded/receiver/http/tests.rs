@@ -212,7 +212,7 @@ async fn more_than_can_be_held_is_told_to_come_back() {
     let running = Running::start(limits, FakeTable::default()).await;
     running.table.hold();
     let requests: Vec<_> = (1..64)
-        .map(|number| tokio::spawn(answer(post(&running, PROTOBUF, body(&[number; 5000])))))
+        .map(|number| tokio::spawn(answer(post(&running, PROTOBUF, body(&vec![number; 5000])))))
         .collect();
     while !requests.iter().any(tokio::task::JoinHandle::is_finished) {
         tokio::task::yield_now().await;
