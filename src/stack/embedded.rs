@@ -17,8 +17,8 @@ use crate::embedded::supervisor::log::{Follow, Line};
 use crate::embedded::supervisor::{self, Observed, Phase, State, StopRequests};
 use crate::error::{Code, Failure, Result};
 
-/// How long a server whose supervisor was killed may take to drain.
-const ORPHAN_PATIENCE: Duration = Duration::from_secs(30);
+/// How long an earlier run may take to drain.
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long what was just started may take to stop when it turns out not to be wanted.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,9 +37,9 @@ pub enum EmbeddedError {
     /// A signal came.
     #[error("interrupted; what was started is stopped again")]
     Interrupted,
-    /// A server whose supervisor was killed does not end.
-    #[error("the server of an earlier run (pid {0}) still holds the data")]
-    Orphan(i32),
+    /// What an earlier run left does not end.
+    #[error("process {0} of an earlier run still holds the data")]
+    Predecessor(i32),
     /// What runs cannot be told, or a file cannot be used.
     #[error("cannot use `{}`", .0.root().display())]
     Directory(Directory, #[source] std::io::Error),
@@ -49,14 +49,14 @@ impl Failure for EmbeddedError {
     fn code(&self) -> Code {
         match self {
             Self::Interrupted => Code::Interrupted,
-            Self::Orphan(_) => Code::StackBusy,
+            Self::Predecessor(_) => Code::StackBusy,
             Self::Directory(..) => Code::Io,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Orphan(_) => Some("`telemetry stop` ends it".to_owned()),
+            Self::Predecessor(_) => Some("`telemetry stop` ends it".to_owned()),
             Self::Interrupted | Self::Directory(..) => None,
         }
     }
@@ -78,7 +78,7 @@ impl EmbeddedEngine {
         let spec = server_spec(desired, self.library.clone());
         let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
         let mut interrupts = StopRequests::from_signals(true).map_err(unusable)?;
-        self.wait_for_orphan().await?;
+        self.wait_for_predecessor().await?;
         preflight(endpoints)?;
 
         let arguments = [
@@ -121,17 +121,19 @@ impl EmbeddedEngine {
         };
     }
 
-    /// Waits for a server whose supervisor was killed: it drains and gives the data free.
-    async fn wait_for_orphan(&self) -> Result<(), EmbeddedError> {
+    /// Waits for what an earlier run left: a stack that was asked to stop, or a server whose
+    /// supervisor was killed. Both drain and give the data free.
+    async fn wait_for_predecessor(&self) -> Result<(), EmbeddedError> {
         let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
-        let absent = supervisor::wait_until_absent(&self.directory, ORPHAN_PATIENCE)
+        supervisor::wait_until_absent(&self.directory, PREDECESSOR_PATIENCE)
             .await
             .map_err(unusable)?;
         match supervisor::observe(&self.directory).map_err(unusable)? {
-            Observed::Orphaned { server } if !absent => {
-                Err(EmbeddedError::Orphan(server.as_raw_nonzero().get()))
-            }
-            _ => Ok(()),
+            Observed::Absent => Ok(()),
+            Observed::Orphaned { server: pid }
+            | Observed::Supervised {
+                supervisor: pid, ..
+            } => Err(EmbeddedError::Predecessor(pid.as_raw_nonzero().get())),
         }
     }
 }

@@ -89,6 +89,17 @@ pub struct StackStatus {
     pub services: Vec<ServiceStatus>,
 }
 
+impl StackStatus {
+    /// The version of `service`, where that is known.
+    pub fn version_of(&self, service: Service) -> Option<&str> {
+        self.services
+            .iter()
+            .find(|status| status.service == service)?
+            .version
+            .as_deref()
+    }
+}
+
 /// How a stack was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

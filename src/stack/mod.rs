@@ -3,6 +3,7 @@
 mod desired;
 mod embedded;
 mod engine;
+mod lifecycle;
 mod memory;
 pub mod port;
 mod port_holder;
@@ -16,6 +17,7 @@ pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
 };
+pub use lifecycle::{LifecycleError, Start, start};
 pub use memory::resident_bytes;
 pub use port_holder::PortHolder;
 pub use project::{ChangeLock, Project, ProjectError};

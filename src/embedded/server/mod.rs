@@ -12,6 +12,7 @@ mod spec;
 use std::io;
 use std::time::{Duration, Instant};
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Directory;
@@ -157,11 +158,28 @@ fn apply(engine: &Engine, schema: &[String]) -> Result<(), ServerError> {
     Ok(())
 }
 
+/// Cancels `shutdown` at SIGTERM and SIGINT. The engine resets signal handlers while it boots, so
+/// this comes after it; until then a signal simply ends the process, which has taken nothing in.
+fn stop_at_signals(shutdown: &CancellationToken) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
 async fn listen(
     engine: &Engine,
     sockets: Sockets,
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
+    stop_at_signals(&shutdown).map_err(ServerError::Runtime)?;
     let _sockets = sockets;
     announce(&Announcement::Ready {
         clickhouse_version: engine.version().to_owned(),
