@@ -1,1 +1,3 @@
 //! Client of ClickHouse's HTTP interface.
+
+pub mod schema;
