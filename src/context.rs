@@ -1,1 +1,112 @@
 //! What a command may use.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    cli::{Cli, SettingsUse},
+    error::{Code, Failure, Result},
+    output::Printer,
+    settings::{Layers, Places, Settings, SettingsError, Variable, misspelt},
+    stack::Record,
+};
+
+/// What a command may use.
+#[derive(Debug)]
+pub struct Context {
+    /// Every setting.
+    pub settings: Settings,
+    /// The way to stdout and stderr.
+    pub printer: Arc<Printer>,
+    /// What the last `start` used, if the stack was ever started.
+    pub record: Option<Record>,
+}
+
+/// The record of what a stack was started with is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read what the stack was started with, `{}`", .0.display())]
+struct RecordUnreadable(PathBuf, #[source] io::Error);
+
+impl Failure for RecordUnreadable {
+    fn code(&self) -> Code {
+        Code::Io
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("remove the file; `telemetry restart` writes it anew".to_owned())
+    }
+}
+
+impl Context {
+    /// Gathers the settings for a command, from the surroundings of this process.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has a value it cannot have.
+    pub fn gather(cli: &Cli, printer: Arc<Printer>) -> Result<Self> {
+        let variables: Vec<_> = text_variables().collect();
+        warn_of_misspelt_settings(&variables, &printer);
+        let places = Places::of_this_process();
+        let (path, dotenv) = read_dotenv(&places.current_dir)?;
+        let project = cli.global.project.clone();
+        let flags: Vec<_> = (project.map(|name| (Variable::Project, name)).into_iter())
+            .chain(cli.command.flags())
+            .collect();
+        let resolve = |layers: Layers| {
+            let layers = layers.environment(variables.clone()).flags(flags.clone());
+            Settings::resolve(layers, &places)
+        };
+
+        let defaults = Layers::defaults();
+        let settings = resolve(defaults.clone().dotenv(path.clone(), &dotenv)?)?;
+        let record = read_record(&settings)?;
+        let settings = match (&record, cli.command.settings_use()) {
+            (None, _) | (_, SettingsUse::Make) => settings,
+            (Some(record), SettingsUse::Remake) => {
+                resolve(defaults.recorded(&record.settings).dotenv(path, &dotenv)?)?
+            }
+            (Some(record), SettingsUse::Find) => {
+                resolve(defaults.dotenv(path, &dotenv)?.recorded(&record.settings))?
+            }
+        };
+        Ok(Self {
+            settings,
+            printer,
+            record,
+        })
+    }
+}
+
+/// The environment, without what is not text: no setting's name or value is.
+fn text_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// A misspelt setting would be ignored in silence.
+fn warn_of_misspelt_settings(variables: &[(String, String)], printer: &Printer) {
+    for (name, meant) in variables.iter().filter_map(|(name, _)| misspelt(name)) {
+        printer.warn(match meant {
+            Some(meant) => format!("`{name}` is not a setting; did you mean `{meant}`?"),
+            None => format!("`{name}` is not a setting; `telemetry config` shows all"),
+        });
+    }
+}
+
+/// The path and the text of the `.env` file in a directory; no file is as good as an empty one.
+fn read_dotenv(directory: &Path) -> Result<(PathBuf, String), SettingsError> {
+    let path = directory.join(".env");
+    match fs::read(&path) {
+        Ok(bytes) => Ok((path, String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((path, String::new())),
+        Err(error) => Err(SettingsError::Unreadable(path, error)),
+    }
+}
+
+fn read_record(settings: &Settings) -> Result<Option<Record>, RecordUnreadable> {
+    let path = settings.project().record_path();
+    Record::read(&path).map_err(|error| RecordUnreadable(path, error))
+}

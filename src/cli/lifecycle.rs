@@ -1,0 +1,124 @@
+//! Arguments of the commands that start, stop and watch a stack.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Patience, SettingsArgs, Since};
+
+/// Arguments of `telemetry start`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each setting has a variable too, in the environment or in `.env`, as `TELEMETRY_HOST` for `--host`;
+passwords have variables only. `telemetry config` shows them all.
+
+Examples:
+  telemetry start
+  telemetry start --otlp-http-port 14318 --project shop
+  CLICKHOUSE_PASSWORD=… CLICKHOUSE_INGEST_PASSWORD=… CLICKHOUSE_GRAFANA_PASSWORD=… \\
+    telemetry start --host 0.0.0.0")]
+pub struct StartArgs {
+    /// Stay in the foreground and log to stderr, as containers and systemd want it
+    #[arg(long)]
+    pub foreground: bool,
+    /// How long to wait until the stack is ready, such as `90` (seconds) or `2m`
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub wait_timeout: Patience,
+    /// Settings for this start.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// Arguments of `telemetry stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// How long it may take to store what was received, such as `90` (seconds) or `2m`
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub timeout: Patience,
+}
+
+/// Arguments of `telemetry restart`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What the stack was started with stays, but for what `.env`, the environment and flags say now.
+
+Examples:
+  telemetry restart
+  telemetry restart --retention-days 30")]
+pub struct RestartArgs {
+    /// How long to wait until the stack is ready again, such as `90` (seconds) or `2m`
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub wait_timeout: Patience,
+    /// Settings for the new start.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// Arguments of `telemetry health`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry health
+  telemetry health --wait --timeout 2m && npm test")]
+pub struct HealthArgs {
+    /// Wait until every probe passes
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait, such as `90` (seconds) or `2m`
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait")]
+    pub timeout: Patience,
+}
+
+/// Arguments of `telemetry logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry logs --tail 50
+  telemetry logs -f --since 10m")]
+pub struct LogsArgs {
+    /// Go on with what is logged from now on
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Begin with the last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub tail: Option<usize>,
+    /// Begin this long ago, such as `10m`, or at this time, such as `2026-01-31T09:00:00Z`
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+}
+
+/// Arguments of `telemetry clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Arguments of `telemetry engine`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+pub struct EngineArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: EngineCommand,
+}
+
+/// What to do with the engine library.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum EngineCommand {
+    /// Fetch the engine library, unless it is there
+    Install,
+    /// Print where the engine library is
+    Path,
+    /// Remove the engine library that was fetched
+    Remove,
+}
+
+/// Arguments of the processes of a stack.
+#[derive(Debug, Args)]
+pub struct DirectoryArgs {
+    /// The project's directory
+    #[arg(long)]
+    pub directory: PathBuf,
+}

@@ -1,0 +1,53 @@
+//! Flags that set settings.
+
+use clap::Args;
+
+use crate::settings::{EngineChoice, Variable};
+
+/// Flags that set settings. Their values are understood with all others, so that each mistake
+/// is reported in one way.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsArgs {
+    /// What runs the stack [default: auto]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineChoice>,
+    /// Address to listen on; any but a loopback address needs passwords of your own
+    /// [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Port of OTLP over HTTP [default: 4318]
+    #[arg(long, value_name = "PORT")]
+    pub otlp_http_port: Option<String>,
+    /// Port of OTLP over gRPC [default: 4317]
+    #[arg(long, value_name = "PORT")]
+    pub otlp_grpc_port: Option<String>,
+    /// Port of ClickHouse over HTTP [default: 8123]
+    #[arg(long, value_name = "PORT")]
+    pub clickhouse_port: Option<String>,
+    /// Port of the health check [default: 13133]
+    #[arg(long, value_name = "PORT")]
+    pub health_port: Option<String>,
+    /// Days that telemetry is kept [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    pub retention_days: Option<String>,
+}
+
+impl SettingsArgs {
+    /// The settings that were given.
+    pub fn flags(&self) -> Vec<(Variable, String)> {
+        let engine = self.engine.map(|engine| engine.as_str().to_owned());
+        [
+            (Variable::Engine, &engine),
+            (Variable::Host, &self.host),
+            (Variable::OtlpHttpPort, &self.otlp_http_port),
+            (Variable::OtlpGrpcPort, &self.otlp_grpc_port),
+            (Variable::ClickhousePort, &self.clickhouse_port),
+            (Variable::HealthPort, &self.health_port),
+            (Variable::RetentionDays, &self.retention_days),
+        ]
+        .into_iter()
+        .filter_map(|(variable, text)| Some((variable, text.clone()?)))
+        .collect()
+    }
+}

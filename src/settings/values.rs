@@ -1,0 +1,87 @@
+//! The values that settings can have.
+
+mod engine_choice;
+mod memory_size;
+mod project_name;
+mod secret;
+
+use std::net::IpAddr;
+
+pub use engine_choice::EngineChoice;
+pub use memory_size::MemorySize;
+pub use project_name::ProjectName;
+pub(super) use secret::MASK;
+pub use secret::Secret;
+
+/// An address to listen on.
+pub(super) fn host(text: &str) -> Result<IpAddr, &'static str> {
+    let text = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    text.parse()
+        .map_err(|_| "expected an IP address, such as `127.0.0.1` or `0.0.0.0`")
+}
+
+/// A port that a peer can be told.
+pub(super) fn port(text: &str) -> Result<u16, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a port, 1 to 65535"),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// A number of days that the clock of ClickHouse's dates can count.
+pub(super) fn days(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(days @ 1..=36_500) => Ok(days),
+        _ => Err("expected a number of days, 1 to 36500"),
+    }
+}
+
+/// The name of the ClickHouse user with all rights.
+pub(super) fn user(text: &str) -> Result<String, &'static str> {
+    if matches!(text, "ingest" | "grafana" | "default") {
+        return Err("the name belongs to another user of the stack");
+    }
+    // A colon ends the name in HTTP's basic authentication.
+    if text.contains(|c: char| c == ':' || c.is_control()) {
+        return Err("expected a name without colons and control characters");
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_one_that_can_be_connected_to() {
+        assert_eq!(port("4318"), Ok(4318));
+        for text in ["0", "65536", "-1", "http", ""] {
+            assert!(port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_may_be_in_brackets() {
+        assert_eq!(host("[::1]"), host("::1"));
+        assert!(host("localhost").is_err());
+    }
+
+    #[test]
+    fn telemetry_is_kept_for_a_day_at_least() {
+        assert_eq!(days("1"), Ok(1));
+        for text in ["0", "36501", "forever"] {
+            assert!(days(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_user_is_none_of_the_stacks_own_and_fits_basic_authentication() {
+        assert_eq!(user("me"), Ok("me".to_owned()));
+        for text in ["grafana", "ingest", "a:b", "a\nb"] {
+            assert!(user(text).is_err(), "{text}");
+        }
+    }
+}
