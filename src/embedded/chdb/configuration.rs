@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::EngineError;
+use super::{EngineError, Role};
 
 /// Where the engine keeps its data and what it may use.
 #[derive(Clone, Debug)]
@@ -18,12 +18,14 @@ pub struct EngineOptions {
 /// Writes the configuration and gives the path of its main file.
 pub(super) fn write(options: &EngineOptions) -> Result<PathBuf, EngineError> {
     let path = options.config_dir.join("config.xml");
-    let failed = |source| EngineError::Configuration {
-        path: path.clone(),
-        source,
-    };
-    fs::create_dir_all(&options.config_dir).map_err(failed)?;
-    fs::write(&path, main_file(options)).map_err(failed)?;
+    let users_path = options.config_dir.join("users.xml");
+    fs::create_dir_all(&options.config_dir)
+        .and_then(|()| fs::write(&path, main_file(options)))
+        .and_then(|()| fs::write(users_path, users_file()))
+        .map_err(|source| EngineError::Configuration {
+            path: path.clone(),
+            source,
+        })?;
     Ok(path)
 }
 
@@ -31,9 +33,10 @@ pub(super) fn write(options: &EngineOptions) -> Result<PathBuf, EngineError> {
 /// developer's telemetry needs.
 fn main_file(options: &EngineOptions) -> String {
     let memory_limit = options.memory_limit;
+    let users = escape(&options.config_dir.join("users.xml").to_string_lossy());
     format!(
         "<clickhouse>
-    <logger><level>none</level></logger>
+    <users_config>{users}</users_config>
     <timezone>UTC</timezone>
     <max_server_memory_usage>{memory_limit}</max_server_memory_usage>
     <mark_cache_size>33554432</mark_cache_size>
@@ -53,4 +56,68 @@ fn main_file(options: &EngineOptions) -> String {
 </clickhouse>
 "
     )
+}
+
+/// The one user and its roles; see [`Role`].
+///
+/// chDB switches on two settings that ClickHouse's server has off: one takes a mistyped statement
+/// for an expression, the other reads the program's own symbols.
+fn users_file() -> String {
+    let roles = Role::ALL
+        .map(|role| {
+            let (name, grant) = (role.name(), role.grant());
+            format!("        <{name}><grants><query>{grant}</query></grants></{name}>\n")
+        })
+        .concat();
+    let granted = Role::ALL.map(Role::name).join(", ");
+    format!(
+        "<clickhouse>
+    <profiles>
+        <default>
+            <implicit_select>0</implicit_select>
+            <allow_introspection_functions>0</allow_introspection_functions>
+        </default>
+    </profiles>
+    <quotas><default/></quotas>
+    <roles>
+{roles}    </roles>
+    <users>
+        <default>
+            <no_password/>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants><query>GRANT {granted}</query></grants>
+        </default>
+    </users>
+</clickhouse>
+"
+    )
+}
+
+/// Text as XML has it.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_may_have_any_name() {
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let config_dir = dir.path().join("R&D <x>");
+        let options = EngineOptions {
+            data_dir: dir.path().join("data"),
+            config_dir: config_dir.clone(),
+            memory_limit: 1 << 30,
+        };
+        let path = write(&options).expect("it is written");
+        let text = fs::read_to_string(path).expect("it is there");
+        assert!(text.contains("/R&amp;D &lt;x&gt;/users.xml</users_config>"));
+        assert!(config_dir.join("users.xml").exists());
+    }
 }

@@ -25,6 +25,24 @@ impl Connection {
         QueryResult::check(self.handle.query(sql, format, parameters))
     }
 
+    /// Says what a text would do, without executing it.
+    pub fn analyse(&mut self, sql: &[u8]) -> Analysis {
+        let Some((statements, class)) = self.handle.classify(sql) else {
+            return Analysis {
+                statements: 0,
+                effect: Effect::Unknown,
+            };
+        };
+        let effect = match class {
+            0 => Effect::Read,
+            1 => Effect::Write,
+            2 => Effect::WriteGlobal,
+            3 => Effect::Control,
+            _ => Effect::Unknown,
+        };
+        Analysis { statements, effect }
+    }
+
     /// Begins a query whose answer is taken in chunks, so that memory stays bounded.
     pub fn stream(
         &mut self,
@@ -52,6 +70,31 @@ impl Connection {
             None => Ok(InsertStream { handle }),
         }
     }
+}
+
+/// What a text would do if it were executed, as the engine's own parser reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Analysis {
+    /// How many statements it holds; 0 when it does not parse.
+    pub statements: u32,
+    /// The most that one of them does.
+    pub effect: Effect,
+}
+
+/// What a statement does, from harmless to unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Reads: `SELECT`, `SHOW`, `DESCRIBE`, `EXISTS`, `EXPLAIN`.
+    Read,
+    /// Changes a database: `INSERT`, `CREATE`, `ALTER`, `DROP`, …
+    Write,
+    /// Changes what belongs to no database: users, functions, named collections.
+    WriteGlobal,
+    /// Concerns the session, the engine or files: `SET`, `USE`, `SYSTEM`, `BACKUP`,
+    /// `INTO OUTFILE`, `INSERT INTO FUNCTION`.
+    Control,
+    /// Does not parse, or is not known.
+    Unknown,
 }
 
 /// What a statement cost and touched.

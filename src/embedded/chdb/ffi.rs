@@ -83,6 +83,18 @@ symbols! {
     chdb_result_rows_written: fn(RawResult) -> u64;
     chdb_result_bytes_written: fn(RawResult) -> u64;
     chdb_result_error: fn(RawResult) -> *const c_char;
+    chdb_classify_query_n: fn(
+        RawConnection, *const c_char, usize, *const c_char, usize, *mut RawAnalysis
+    ) -> c_int;
+}
+
+/// `chdb_query_analysis_v1`.
+#[repr(C)]
+struct RawAnalysis {
+    struct_size: u32,
+    statement_count: u32,
+    flags: u32,
+    query_class: u32,
 }
 
 impl Symbols {
@@ -182,6 +194,30 @@ impl ConnectionHandle {
     fn connection(&self) -> RawConnection {
         // SAFETY: the pointer came from `chdb_connect` and is valid until `drop`.
         unsafe { *self.raw.as_ptr() }
+    }
+
+    /// The number of statements in a text, and the value of `chdb_query_class` for them.
+    pub(super) fn classify(&mut self, sql: &[u8]) -> Option<(u32, u32)> {
+        const SIZE: usize = size_of::<RawAnalysis>();
+        let mut analysis = RawAnalysis {
+            struct_size: u32::try_from(SIZE).expect("sixteen bytes"),
+            statement_count: 0,
+            flags: 0,
+            query_class: 0,
+        };
+        // SAFETY: the connection is open and `&mut` keeps every other call off it; `sql` is valid
+        // for its length, no target database is given, and `analysis` has the size that it says.
+        let state = unsafe {
+            (self.symbols.chdb_classify_query_n)(
+                self.connection(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                std::ptr::null(),
+                0,
+                &raw mut analysis,
+            )
+        };
+        (state == CHDB_SUCCESS).then_some((analysis.statement_count, analysis.query_class))
     }
 
     pub(super) fn query(
@@ -396,6 +432,15 @@ impl Drop for InsertHandle<'_> {
         // SAFETY: destroyed once. The library cancels a stream that was not finished.
         unsafe { (self.connection.symbols.chdb_destroy_insert_stream)(self.raw) };
     }
+}
+
+/// Ends the process without its exit handlers.
+pub(super) fn exit(status: u8) -> ! {
+    unsafe extern "C" {
+        fn _exit(status: c_int) -> !;
+    }
+    // SAFETY: `_exit` of POSIX takes any status and does not return.
+    unsafe { _exit(c_int::from(status)) }
 }
 
 /// A copy of a C text; `None` for NULL.

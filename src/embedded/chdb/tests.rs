@@ -1,44 +1,9 @@
 //! On the real library. A process can hold one engine, so the tests share it.
 
-use std::sync::OnceLock;
-
-use super::{Connection, Engine, EngineOptions, Library};
-
-/// A connection to the tests' engine; `None`, with the reason printed, where there is no library.
-fn connection() -> Option<Connection> {
-    static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
-    let engine = ENGINE.get_or_init(|| {
-        let Some(path) = std::env::var_os("TELEMETRY_ENGINE_LIBRARY") else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "CI must set TELEMETRY_ENGINE_LIBRARY"
-            );
-            eprintln!("ignored: TELEMETRY_ENGINE_LIBRARY is not set");
-            return None;
-        };
-        // Not removed at the end: the engine's threads outlive the tests.
-        let dir = tempfile::tempdir()
-            .expect("a temporary directory can be made")
-            .keep();
-        let options = EngineOptions {
-            data_dir: dir.join("data"),
-            config_dir: dir.join("config"),
-            memory_limit: 1 << 30,
-        };
-        let library = Library::load(path.as_ref()).expect("the library loads");
-        Some(Engine::boot(library, &options).expect("the engine boots"))
-    });
-    engine
-        .as_ref()
-        .map(|engine| engine.connect().expect("the engine accepts a connection"))
-}
-
-fn text(connection: &mut Connection, sql: &str) -> String {
-    let result = connection
-        .execute(sql.as_bytes(), "TabSeparated", &[])
-        .expect(sql);
-    String::from_utf8(result.data().to_vec()).expect("TabSeparated of text is UTF-8")
-}
+use super::{
+    Effect,
+    testing::{self, connection, text},
+};
 
 #[test]
 fn parameters_are_bound_and_not_pasted() {
@@ -65,7 +30,7 @@ fn a_failed_statement_gives_the_exception_and_leaves_the_connection_usable() {
         (exception.code, exception.name.as_deref()),
         (60, Some("UNKNOWN_TABLE"))
     );
-    assert_eq!(text(&mut connection, "SELECT 1"), "1\n");
+    assert_eq!(text(&mut connection, "SELECT 1"), "1");
 }
 
 #[test]
@@ -98,7 +63,7 @@ fn a_stream_dropped_early_is_cancelled() {
         .expect("it begins");
     assert!(stream.next_chunk().expect("it goes on").is_some());
     drop(stream);
-    assert_eq!(text(&mut connection, "SELECT 2"), "2\n");
+    assert_eq!(text(&mut connection, "SELECT 2"), "2");
 }
 
 #[test]
@@ -123,7 +88,7 @@ fn an_insert_is_visible_once_it_is_finished_and_never_when_dropped() {
     drop(abandoned);
     assert_eq!(
         text(&mut connection, "SELECT sum(n), count() FROM numbers_in"),
-        "6\t3\n"
+        "6\t3"
     );
 }
 
@@ -134,7 +99,88 @@ fn settings_and_temporary_tables_end_with_their_connection() {
     };
     text(&mut one, "SET max_threads = 1");
     text(&mut one, "CREATE TEMPORARY TABLE mine (n UInt8)");
-    assert_eq!(text(&mut one, "SELECT getSetting('max_threads')"), "1\n");
-    assert_ne!(text(&mut other, "SELECT getSetting('max_threads')"), "1\n");
-    assert_eq!(text(&mut other, "EXISTS TEMPORARY TABLE mine"), "0\n");
+    assert_eq!(text(&mut one, "SELECT getSetting('max_threads')"), "1");
+    assert_ne!(text(&mut other, "SELECT getSetting('max_threads')"), "1");
+    assert_eq!(text(&mut other, "EXISTS TEMPORARY TABLE mine"), "0");
+}
+
+#[test]
+fn the_engine_stays_up_while_nobody_is_connected() {
+    let Some(mut connection) = connection() else {
+        return;
+    };
+    text(
+        &mut connection,
+        "CREATE TABLE fleeting (n UInt8) ENGINE = Memory",
+    );
+    text(&mut connection, "INSERT INTO fleeting VALUES (7)");
+    drop(connection);
+    let mut later = testing::connection().expect("there was one before");
+    assert_eq!(text(&mut later, "SELECT n FROM fleeting"), "7");
+}
+
+#[test]
+fn the_engine_tells_what_a_statement_would_do() {
+    let Some(mut connection) = connection() else {
+        return;
+    };
+    for (sql, statements, effect) in [
+        ("SELECT {x:UInt8} FORMAT JSON", 1, Effect::Read),
+        ("EXPLAIN SELECT 1", 1, Effect::Read),
+        ("INSERT INTO t VALUES (1)", 1, Effect::Write),
+        ("CREATE FUNCTION f AS x -> x", 1, Effect::WriteGlobal),
+        ("SET max_threads = 1", 1, Effect::Control),
+        ("SET ROLE administrator", 1, Effect::Control),
+        ("SELECT 1 INTO OUTFILE '/tmp/x'", 1, Effect::Control),
+        ("SELECT 1; DROP TABLE t", 2, Effect::Write),
+        ("SELEC", 0, Effect::Unknown),
+        ("", 0, Effect::Unknown),
+    ] {
+        let analysis = connection.analyse(sql.as_bytes());
+        assert_eq!(
+            (analysis.statements, analysis.effect),
+            (statements, effect),
+            "{sql}"
+        );
+    }
+}
+
+/// The name of the directory for the child process of the test below.
+const CHILD_DIR: &str = "TELEMETRY_TEST_ENGINE_DIR";
+
+/// Runs only in the child process of the test below.
+#[test]
+fn child_that_writes_and_exits() {
+    let (Some(dir), Some(library)) = (std::env::var_os(CHILD_DIR), testing::library()) else {
+        return;
+    };
+    let engine = testing::boot(&library, dir.as_ref());
+    let mut connection = engine.connect().expect("the engine accepts a connection");
+    text(
+        &mut connection,
+        "CREATE TABLE IF NOT EXISTS runs (n UInt8) ENGINE = MergeTree ORDER BY n",
+    );
+    text(&mut connection, "INSERT INTO runs VALUES (1)");
+    let count = text(&mut connection, "SELECT count() FROM runs");
+    drop((connection, engine));
+    super::exit(count.parse().expect("a number"));
+}
+
+#[test]
+fn a_process_can_end_at_once_and_the_next_one_finds_its_data() {
+    if testing::library().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    for run in 1..=3 {
+        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args([
+                "--exact",
+                "embedded::chdb::tests::child_that_writes_and_exits",
+            ])
+            .env(CHILD_DIR, dir.path())
+            .output()
+            .expect("the child runs");
+        assert_eq!(output.status.code(), Some(run), "{output:?}");
+    }
 }
