@@ -127,7 +127,7 @@ mod tests {
             "BACKUP DATABASE telemetry TO File('/tmp/b')",
             "SET readonly = 0",
             "SET max_threads = 1",
-            "SELECT 1 SETTINGS max_memory_usage = 0",
+            "SELECT 1 SETTINGS max_memory_usage = 1",
             "SELECT 1 FORMAT Template SETTINGS format_template_row = '/etc/hostname'",
             "INSERT INTO FUNCTION file('/tmp/b.csv') SELECT 1",
         ] {
