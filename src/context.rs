@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::{Cli, SettingsUse},
+    cli::{SettingsUse, StackCommand},
     error::{Code, Failure, Result},
     output::Printer,
     settings::{Layers, Places, Settings, SettingsError, Variable, misspelt},
@@ -41,20 +41,23 @@ impl Failure for RecordUnreadable {
 }
 
 impl Context {
-    /// Gathers the settings for a command, from the surroundings of this process.
+    /// Gathers the settings for a command on a stack, from the surroundings of this process.
+    /// `project` is what a flag says of the stack.
     ///
     /// # Errors
     ///
     /// When a setting has a value it cannot have.
-    pub fn gather(cli: &Cli, printer: Arc<Printer>) -> Result<Self> {
+    pub fn gather(
+        project: Option<&str>,
+        command: &StackCommand,
+        printer: &Arc<Printer>,
+    ) -> Result<Self> {
         let variables: Vec<_> = text_variables().collect();
-        warn_of_misspelt_settings(&variables, &printer);
+        warn_of_misspelt_settings(&variables, printer);
         let places = Places::of_this_process();
         let (path, dotenv) = read_dotenv(&places.current_dir)?;
-        let project = cli.global.project.clone();
-        let flags: Vec<_> = (project.map(|name| (Variable::Project, name)).into_iter())
-            .chain(cli.command.flags())
-            .collect();
+        let project = project.map(|name| (Variable::Project, name.to_owned()));
+        let flags: Vec<_> = project.into_iter().chain(command.flags()).collect();
         let resolve = |layers: Layers| {
             let layers = layers.environment(variables.clone()).flags(flags.clone());
             Settings::resolve(layers, &places)
@@ -63,7 +66,7 @@ impl Context {
         let defaults = Layers::defaults();
         let settings = resolve(defaults.clone().dotenv(path.clone(), &dotenv)?)?;
         let record = read_record(&settings)?;
-        let settings = match (&record, cli.command.settings_use()) {
+        let settings = match (&record, command.settings_use()) {
             (None, _) | (_, SettingsUse::Make) => settings,
             (Some(record), SettingsUse::Remake) => {
                 resolve(defaults.recorded(&record.settings).dotenv(path, &dotenv)?)?
@@ -74,7 +77,7 @@ impl Context {
         };
         Ok(Self {
             settings,
-            printer,
+            printer: Arc::clone(printer),
             record,
         })
     }

@@ -56,8 +56,9 @@ pub struct GlobalArgs {
     /// Which stack, if there are several [default: telemetry]
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// Form of the result on stdout
+    /// Form of the result: `human`, or `json` for programs [default: human]
     #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub format: Format,
     /// Say nothing but the result and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
@@ -65,8 +66,9 @@ pub struct GlobalArgs {
     /// Say more of what is done, and why
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// When to use colours
+    /// When to use colours: `auto`, `always` or `never` [default: auto]
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub color: ColorChoice,
 }
 
@@ -84,6 +86,22 @@ impl GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Something with a stack.
+    #[command(flatten)]
+    Stack(StackCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Keep a server process running
+    #[command(hide = true)]
+    Supervise(DirectoryArgs),
+    /// Run the server process
+    #[command(hide = true)]
+    Serve(DirectoryArgs),
+}
+
+/// What to do with a stack.
+#[derive(Debug, Subcommand)]
+pub enum StackCommand {
     /// Start the stack in the background and wait until it is ready
     Start(StartArgs),
     /// Stop the stack; its data stays
@@ -107,6 +125,7 @@ pub enum Command {
     /// Print the variables that point SDKs at the stack
     Env(EnvArgs),
     /// Show every setting, its value, and where that comes from
+    #[command(after_help = CONFIG_HELP)]
     Config,
     /// Write all telemetry to one archive
     Backup(BackupArgs),
@@ -118,30 +137,38 @@ pub enum Command {
     Clean(CleanArgs),
     /// Fetch, find or remove the engine library
     Engine(EngineArgs),
-    /// Print a completion script for a shell
-    Completions(CompletionsArgs),
-    /// Keep a server process running
-    #[command(hide = true)]
-    Supervise(DirectoryArgs),
-    /// Run the server process
-    #[command(hide = true)]
-    Serve(DirectoryArgs),
 }
 
-/// What is already known of a command's settings.
+const CONFIG_HELP: &str = "\
+`start` takes each value from the first of: its flags, the environment, a `.env` file in the current
+directory, the default. What it took is recorded, and holds for later commands in every directory
+until the next `start`; only the environment overrides it.";
+
+/// What a command does with settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingsUse {
-    /// The command makes a stack what the settings say.
+    /// It makes a stack as they say.
     Make,
-    /// The command makes a stack what it was, but for what the settings now say.
+    /// It makes a stack as it was, but for what they say now.
     Remake,
-    /// The command finds a stack as it was made.
+    /// It finds a stack as it was made.
     Find,
 }
 
 impl Command {
     /// The command's name, as it is typed.
     pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Stack(command) => command.name(),
+            Self::Completions(_) => "completions",
+            Self::Supervise(_) => "supervise",
+            Self::Serve(_) => "serve",
+        }
+    }
+}
+
+impl StackCommand {
+    const fn name(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",
             Self::Stop(_) => "stop",
@@ -160,9 +187,6 @@ impl Command {
             Self::Reset(_) => "reset",
             Self::Clean(_) => "clean",
             Self::Engine(_) => "engine",
-            Self::Completions(_) => "completions",
-            Self::Supervise(_) => "supervise",
-            Self::Serve(_) => "serve",
         }
     }
 
@@ -187,10 +211,7 @@ impl Command {
     /// Whether the command tidies up after Ctrl-C itself. The others leave nothing half-made
     /// when they are dropped.
     pub const fn handles_interrupts(&self) -> bool {
-        matches!(
-            self,
-            Self::Start(_) | Self::Restart(_) | Self::Supervise(_) | Self::Serve(_)
-        )
+        matches!(self, Self::Start(_) | Self::Restart(_))
     }
 }
 
@@ -228,7 +249,11 @@ pub fn parse(
 
 /// The stack that is named behind the command.
 fn project_behind(command: &Command, matches: &ArgMatches) -> Option<String> {
-    if matches!(command, Command::QueryTraces(_) | Command::QueryStats(_)) {
+    let has_its_own = matches!(
+        command,
+        Command::Stack(StackCommand::QueryTraces(_) | StackCommand::QueryStats(_))
+    );
+    if has_its_own {
         return None;
     }
     let (_, matches) = matches.subcommand()?;
@@ -267,7 +292,7 @@ mod tests {
     fn behind_a_query_a_project_is_what_telemetry_calls_one() {
         let cli = parsed("telemetry --project shop query-stats --project checkout");
         assert_eq!(cli.global.project.as_deref(), Some("shop"));
-        let Command::QueryStats(args) = cli.command else {
+        let Command::Stack(StackCommand::QueryStats(args)) = cli.command else {
             panic!("{:?}", cli.command);
         };
         assert_eq!(args.project.as_deref(), Some("checkout"));

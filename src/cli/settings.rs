@@ -9,8 +9,8 @@ use crate::settings::{EngineChoice, Variable};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// What runs the stack [default: auto]
-    #[arg(long, value_enum)]
+    /// What runs the stack: `auto` or `embedded` [default: auto]
+    #[arg(long, value_enum, hide_possible_values = true)]
     pub engine: Option<EngineChoice>,
     /// Address to listen on; any but a loopback address needs passwords of your own
     /// [default: 127.0.0.1]

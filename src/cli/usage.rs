@@ -21,17 +21,19 @@ impl UsageError {
     /// What clap has to say, in the terms of every other error.
     pub fn new(error: &clap::Error) -> Self {
         let text = error.render().to_string();
-        let mut paragraphs = text.split("\n\n").map(str::trim);
-        let message = paragraphs.next().unwrap_or_default();
-        let hint = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: "));
+        let paragraph = |start: &str| {
+            let mut paragraphs = text.split("\n\n").map(str::trim);
+            paragraphs.find_map(|paragraph| paragraph.strip_prefix(start))
+        };
+        let message = paragraph("error: ").unwrap_or(text.trim());
+        let hint = match (paragraph("tip: "), paragraph("Usage: ")) {
+            (Some(tip), _) => tip.to_owned(),
+            (None, Some(usage)) => format!("the usage is `{usage}`"),
+            (None, None) => "`telemetry --help` shows what can be typed".to_owned(),
+        };
         Self {
-            message: message
-                .strip_prefix("error: ")
-                .unwrap_or(message)
-                .to_owned(),
-            hint: hint
-                .unwrap_or("`telemetry --help` shows what can be typed")
-                .to_owned(),
+            message: message.to_owned(),
+            hint,
         }
     }
 }
@@ -93,6 +95,14 @@ mod tests {
         assert!(error.hint.contains("'query-traces'"), "{}", error.hint);
         let error = usage_error("telemetry start --hots ::1");
         assert!(error.hint.contains("'--host'"), "{}", error.hint);
+    }
+
+    #[test]
+    fn what_is_missing_is_answered_with_the_usage() {
+        let error = usage_error("telemetry restore");
+        assert_eq!(error.hint, "the usage is `telemetry restore <FILE>`");
+        let error = usage_error("telemetry test --traces many");
+        assert_eq!(error.hint, "`telemetry --help` shows what can be typed");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use crate::{
     cli::{self, CompletionsArgs},
-    context::Context,
     error::Result,
+    output::Printer,
 };
 
 /// Prints the script for a shell.
-pub(super) fn run(context: &Context, args: &CompletionsArgs) -> Result<()> {
+pub(super) fn run(printer: &Printer, args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli::definition(), "telemetry", &mut script);
-    context.printer.write_raw(&script).map(drop)
+    printer.write_raw(&script).map(drop)
 }

@@ -22,43 +22,66 @@ mod stop;
 pub mod supervise;
 mod test;
 
-use crate::{cli::Command, context::Context, error::Result};
+use std::sync::Arc;
 
-/// Runs a command that works on a stack's settings.
+use crate::{
+    cli::{Cli, Command, StackCommand},
+    context::Context,
+    error::Result,
+    output::Printer,
+};
+
+/// Runs a command.
 ///
 /// # Errors
 ///
 /// When it fails, and when Ctrl-C ends it.
-pub async fn run(context: &Context, command: &Command) -> Result<()> {
-    let outcome = dispatch(context, command);
-    if command.handles_interrupts() {
-        outcome.await
-    } else {
-        interrupt::unless_interrupted(outcome).await
+pub fn run(cli: &Cli, printer: &Arc<Printer>) -> Result<()> {
+    match &cli.command {
+        Command::Completions(args) => completions::run(printer, args),
+        Command::Serve(args) => serve::run(args.directory.clone()),
+        Command::Supervise(args) => block_on(supervise::run(args.directory.clone())),
+        Command::Stack(command) => block_on(async {
+            let context = Context::gather(cli.global.project.as_deref(), command, printer)?;
+            if command.handles_interrupts() {
+                on_stack(&context, command).await
+            } else {
+                interrupt::unless_interrupted(on_stack(&context, command)).await
+            }
+        }),
     }
 }
 
-async fn dispatch(context: &Context, command: &Command) -> Result<()> {
+/// One thread is enough for what waits for others most of the time.
+fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system gives a process timers and events");
+    let outcome = runtime.block_on(command);
+    // A thread that still reads stdin or a file need not be waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn on_stack(context: &Context, command: &StackCommand) -> Result<()> {
     match command {
-        Command::Start(args) => start::run(context, args).await,
-        Command::Stop(args) => stop::run(context, args).await,
-        Command::Restart(args) => restart::run(context, args).await,
-        Command::Status => status::run(context).await,
-        Command::Health(args) => health::run(context, args).await,
-        Command::Logs(args) => logs::run(context, args).await,
-        Command::Test(args) => test::run(context, args).await,
-        Command::Query(args) => query::run(context, args).await,
-        Command::QueryTraces(args) => query_traces::run(context, args).await,
-        Command::QueryStats(args) => query_stats::run(context, args).await,
-        Command::Env(args) => env::run(context, args),
-        Command::Config => config::run(context),
-        Command::Backup(args) => backup::run(context, args).await,
-        Command::Restore(args) => restore::run(context, args).await,
-        Command::Reset(args) => reset::run(context, args).await,
-        Command::Clean(args) => clean::run(context, args).await,
-        Command::Engine(args) => engine::run(context, args).await,
-        Command::Completions(args) => completions::run(context, args),
-        Command::Supervise(args) => supervise::run(args.directory.clone()).await,
-        Command::Serve(args) => serve::run(args.directory.clone()),
+        StackCommand::Start(args) => start::run(context, args).await,
+        StackCommand::Stop(args) => stop::run(context, args).await,
+        StackCommand::Restart(args) => restart::run(context, args).await,
+        StackCommand::Status => status::run(context).await,
+        StackCommand::Health(args) => health::run(context, args).await,
+        StackCommand::Logs(args) => logs::run(context, args).await,
+        StackCommand::Test(args) => test::run(context, args).await,
+        StackCommand::Query(args) => query::run(context, args).await,
+        StackCommand::QueryTraces(args) => query_traces::run(context, args).await,
+        StackCommand::QueryStats(args) => query_stats::run(context, args).await,
+        StackCommand::Env(args) => env::run(context, args),
+        StackCommand::Config => config::run(context),
+        StackCommand::Backup(args) => backup::run(context, args).await,
+        StackCommand::Restore(args) => restore::run(context, args).await,
+        StackCommand::Reset(args) => reset::run(context, args).await,
+        StackCommand::Clean(args) => clean::run(context, args).await,
+        StackCommand::Engine(args) => engine::run(context, args).await,
     }
 }
