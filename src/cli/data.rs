@@ -84,7 +84,8 @@ Examples:
   telemetry query-traces --trace 4bf92f3577b34da6a3ce929d0e0e4736")]
 pub struct QueryTracesArgs {
     /// Show this trace as a tree
-    #[arg(long, value_name = "TRACE_ID", exclusive = true)]
+    #[arg(long, value_name = "TRACE_ID")]
+    #[arg(conflicts_with_all = ["project", "service", "since", "errors", "min_duration", "limit"])]
     pub trace: Option<String>,
     /// Only spans of this project, as telemetry names it in `project.name`
     #[arg(long, value_name = "NAME")]
@@ -129,6 +130,10 @@ pub struct QueryStatsArgs {
 
 /// Arguments of `telemetry backup`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry backup
+  telemetry backup before-upgrade.tar")]
 pub struct BackupArgs {
     /// The archive to write [default: telemetry-<PROJECT>-<TIME>.tar]
     pub file: Option<PathBuf>,
@@ -139,6 +144,10 @@ pub struct BackupArgs {
 
 /// Arguments of `telemetry restore`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry restore before-upgrade.tar
+  telemetry restore --replace --yes before-upgrade.tar")]
 pub struct RestoreArgs {
     /// The archive
     pub file: PathBuf,

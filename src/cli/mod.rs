@@ -299,6 +299,14 @@ mod tests {
     }
 
     #[test]
+    fn one_trace_is_shown_whole() {
+        parsed("telemetry query-traces --trace 4bf9 --format json");
+        let line = "telemetry query-traces --trace 4bf9 --limit 3";
+        let error = parse(line.split(' ').map(Into::into), ColorChoice::Never).unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
     fn the_name_of_a_command_is_what_is_typed() {
         for command in definition().get_subcommands() {
             let line = match command.get_name() {
