@@ -165,3 +165,57 @@ impl fmt::Display for Error {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{message}")]
+    struct Layer {
+        message: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    impl Failure for Layer {
+        fn code(&self) -> Code {
+            Code::Io
+        }
+    }
+
+    fn layers(messages: &[&'static str]) -> Option<Box<Layer>> {
+        let (&message, beneath) = messages.split_first()?;
+        let source = layers(beneath);
+        Some(Box::new(Layer { message, source }))
+    }
+
+    #[test]
+    fn causes_are_told_once_each_outermost_first() {
+        let error = Error::from(*layers(&["a: b", "b", "c", "c", "d"]).unwrap());
+        assert_eq!(error.to_string(), "a: b");
+        assert_eq!(error.causes(), ["c", "d"]);
+    }
+
+    #[test]
+    fn a_code_has_one_name_wherever_it_is_written() {
+        for code in [Code::Usage, Code::DefaultPasswordExposed, Code::Io] {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn scripts_can_tell_from_the_exit_status_what_to_do_next() {
+        let expected = [
+            (Code::Query, 1),
+            (Code::Usage, 2),
+            (Code::InvalidSetting, 2),
+            (Code::ConfirmationRequired, 3),
+            (Code::Unhealthy, 4),
+            (Code::NoEngine, 5),
+            (Code::Interrupted, 130),
+        ];
+        for (code, status) in expected {
+            assert_eq!(code.exit_status(), status, "{code}");
+        }
+    }
+}
