@@ -7,6 +7,9 @@ use std::{
 
 use super::{Connection, Engine, EngineOptions, Library};
 
+/// The memory limit of the tests' engines.
+pub(super) const MEMORY_LIMIT: u64 = 1 << 30;
+
 /// The tests' engine; `None`, with the reason printed, where there is no library.
 pub(crate) fn engine() -> Option<&'static Engine> {
     static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
@@ -26,7 +29,7 @@ pub(super) fn boot(library: &Path, dir: &Path) -> Engine {
     let options = EngineOptions {
         data_dir: dir.join("data"),
         config_dir: dir.join("config"),
-        memory_limit: 1 << 30,
+        memory_limit: MEMORY_LIMIT,
     };
     let library = Library::load(library).expect("the library loads");
     Engine::boot(library, &options).expect("the engine boots")
