@@ -5,6 +5,7 @@
 
 pub mod chdb;
 pub mod clickhouse_http;
+mod connection;
 mod directory;
 pub mod library;
 pub mod receiver;

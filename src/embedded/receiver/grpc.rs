@@ -14,9 +14,10 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::{
-    BodyError, Compression, Encoding, Intake, Received, Refusal, Signal, Transport,
-    connection::discard, messages, messages::ExportResponse,
+    BodyError, Compression, Encoding, Intake, Received, Refusal, Signal, Transport, messages,
+    messages::ExportResponse,
 };
+use crate::embedded::connection::discard;
 
 /// The compression flag and the length, before each message.
 const PREFIX: usize = 5;

@@ -9,11 +9,10 @@ use http_body_util::Full;
 use prost::Message;
 
 use super::{
-    BodyError, Compression, Encoding, Intake, Outcome, Received, Refusal, Signal, Transport,
-    connection::discard,
-    cors,
+    BodyError, Compression, Encoding, Intake, Outcome, Received, Refusal, Signal, Transport, cors,
     messages::{ExportResponse, RETRY_SECONDS, Status},
 };
+use crate::embedded::connection::discard;
 
 type Answer = Response<Full<Bytes>>;
 

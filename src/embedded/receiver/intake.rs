@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use super::{
     Budget, Compression, Lane, Metrics, Outcome, Pace, Received, Refusal, Reservation, Rows, Signal,
 };
+use crate::embedded::connection::Bounds;
 
 /// Bodies up to this size, in bytes, are decompressed where they were read.
 const SMALL_COMPRESSED: usize = 4 << 10;
@@ -51,6 +52,17 @@ impl Default for Limits {
             connections: 1024,
             remembered: 64 << 10,
             pace: Pace::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// What concerns the connections of each transport.
+    pub(super) const fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.connections,
+            head_time: self.head_time,
+            drain_time: self.drain_time,
         }
     }
 }

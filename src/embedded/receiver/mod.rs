@@ -8,7 +8,6 @@
 mod batcher;
 mod budget;
 mod compression;
-mod connection;
 mod cors;
 #[cfg(test)]
 mod fake;

@@ -6,11 +6,9 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BlockWriter, Budget, Intake, Lane, Limits, Metrics, Rows, Signal,
-    connection::{self, Protocol},
-    grpc, http,
-    intake::Store,
+    BlockWriter, Budget, Intake, Lane, Limits, Metrics, Rows, Signal, grpc, http, intake::Store,
 };
+use crate::embedded::connection::{self, Protocol};
 use crate::error::{Code, Failure};
 
 /// Where the receiver listens; bound by the caller, who knows whom to tell if a port is taken.
@@ -100,13 +98,13 @@ impl Receiver {
         listeners: Listeners,
         shutdown: CancellationToken,
     ) -> Result<(), ReceiverError> {
-        let limits = self.intake.limits;
+        let bounds = self.intake.limits.bounds();
         let stop = shutdown.child_token();
-        let over_http = connection::serve(listeners.http, Protocol::Http, limits, stop.clone(), {
+        let over_http = connection::serve(listeners.http, Protocol::Http, bounds, stop.clone(), {
             let intake = Arc::clone(&self.intake);
             move |request| http::answer(Arc::clone(&intake), request)
         });
-        let over_grpc = connection::serve(listeners.grpc, Protocol::Http2, limits, stop.clone(), {
+        let over_grpc = connection::serve(listeners.grpc, Protocol::Http2, bounds, stop.clone(), {
             let intake = Arc::clone(&self.intake);
             move |request| grpc::answer(Arc::clone(&intake), request)
         });

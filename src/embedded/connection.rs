@@ -28,7 +28,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Limits;
+/// What a listener's connections may take up, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Connections at a time; more wait.
+    pub connections: usize,
+    /// How long a request's head may take to come, and a connection be idle.
+    pub head_time: Duration,
+    /// How long requests in flight may take after a shutdown began.
+    pub drain_time: Duration,
+}
 
 /// What a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +64,11 @@ const DISCARDED_BYTES: usize = 256 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
 /// Serves connections of `listener` until `shutdown`; then stops accepting, lets requests in
-/// flight finish within [`Limits::drain_time`], and returns.
+/// flight finish within [`Bounds::drain_time`], and returns.
 pub async fn serve<S, F, B>(
     listener: TcpListener,
     protocol: Protocol,
-    limits: Limits,
+    bounds: Bounds,
     shutdown: CancellationToken,
     service: S,
 ) where
@@ -68,8 +77,8 @@ pub async fn serve<S, F, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let builder = builder(protocol, &limits);
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let builder = builder(protocol, &bounds);
+    let slots = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     while let Some((stream, slot)) = shutdown
@@ -96,14 +105,14 @@ pub async fn serve<S, F, B>(
             tokio::select! {
                 // A broken connection concerns its client only.
                 _ = connection => {}
-                () = silence(&spoken, limits.head_time) => {}
+                () = silence(&spoken, bounds.head_time) => {}
             }
             drop(slot);
         });
     }
     drop(listener);
     // Whoever does not finish in time is cut off when `connections` is dropped.
-    let _ = timeout(limits.drain_time, graceful.shutdown()).await;
+    let _ = timeout(bounds.drain_time, graceful.shutdown()).await;
 }
 
 async fn accept(
@@ -145,12 +154,12 @@ async fn silence(spoken: &AtomicBool, time: Duration) {
     }
 }
 
-fn builder(protocol: Protocol, limits: &Limits) -> Builder<TokioExecutor> {
+fn builder(protocol: Protocol, bounds: &Bounds) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
+        .header_read_timeout(bounds.head_time)
         .max_buf_size(HTTP1_BUFFER);
     builder
         .http2()
