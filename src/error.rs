@@ -94,7 +94,7 @@ impl Code {
             Self::Usage | Self::InvalidSetting => 2,
             Self::ConfirmationRequired => 3,
             Self::Unhealthy => 4,
-            Self::NoEngine => 5,
+            Self::NoEngine | Self::EngineDownload => 5,
             Self::Interrupted => 130,
             _ => 1,
         }
@@ -212,6 +212,7 @@ mod tests {
             (Code::ConfirmationRequired, 3),
             (Code::Unhealthy, 4),
             (Code::NoEngine, 5),
+            (Code::EngineDownload, 5),
             (Code::Interrupted, 130),
         ];
         for (code, status) in expected {
