@@ -16,6 +16,8 @@ mod receipt;
 mod release;
 mod search;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
