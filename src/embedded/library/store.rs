@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -52,7 +51,7 @@ pub(super) enum Kept {
 pub(super) struct Removed {
     /// The libraries' directories.
     pub directories: Vec<PathBuf>,
-    /// How much space they took.
+    /// Their size.
     pub bytes: u64,
 }
 
@@ -220,7 +219,7 @@ impl Store {
                     continue;
                 };
                 let library = directory.join(&receipt.file);
-                removed.bytes += library.metadata().map_or(0, |file| file.blocks() * 512);
+                removed.bytes += library.metadata().map_or(0, |file| file.len());
                 // The receipt goes last: what is half removed is still known as fetched.
                 match fs::remove_file(&library) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
