@@ -51,6 +51,8 @@ impl Default for Pace {
 /// A request whose rows wait in a block.
 #[derive(Debug)]
 pub struct Pending {
+    /// The memory the request holds. First, so that it is free before a dropped `claim` answers.
+    pub reservation: Reservation,
     /// Who to tell.
     pub claim: Claim,
     /// What was received, to decode it again should its block be refused.
@@ -59,8 +61,6 @@ pub struct Pending {
     pub encoding: Encoding,
     /// How the request arrived.
     pub transport: Transport,
-    /// The memory the request holds, given back when it is settled.
-    pub reservation: Reservation,
     /// What its sender is told once the rows are committed.
     pub acceptance: Acceptance,
 }

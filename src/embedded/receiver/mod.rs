@@ -7,8 +7,10 @@
 
 mod batcher;
 mod budget;
+mod columns;
 mod compression;
 mod cors;
+mod decode;
 #[cfg(test)]
 mod fake;
 mod grpc;
@@ -26,6 +28,7 @@ mod writer;
 
 pub use batcher::Pace;
 pub use budget::{Budget, Reservation};
+pub use columns::{LogRows, MetricRows, TraceRows};
 pub use intake::{Intake, Limits};
 pub use lane::{Lane, Received};
 pub use metrics::Metrics;
