@@ -10,8 +10,8 @@ use crate::{
     cli::{SettingsUse, StackCommand},
     error::{Code, Failure, Result},
     output::Printer,
-    settings::{Layers, Places, Settings, SettingsError, Variable, misspelt},
-    stack::Record,
+    settings::{Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
+    stack::{EmbeddedEngine, Engine, Record},
 };
 
 /// What a command may use.
@@ -80,6 +80,20 @@ impl Context {
             printer: Arc::clone(printer),
             record,
         })
+    }
+
+    /// The engine that the stack runs on, to look after what runs.
+    pub fn engine(&self) -> Box<dyn Engine> {
+        Box::new(EmbeddedEngine::new(&self.settings.project()))
+    }
+
+    /// A command to try next, as it is typed for this stack.
+    pub fn command(&self, command: &str) -> String {
+        let project = &self.settings.project;
+        match project.origin {
+            Origin::Flag => format!("telemetry --project {} {command}", project.value.as_str()),
+            _ => format!("telemetry {command}"),
+        }
     }
 }
 

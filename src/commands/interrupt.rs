@@ -18,7 +18,7 @@ impl Failure for Interrupted {
 }
 
 /// Drops `outcome` when a signal asks to stop, and with it what it has begun.
-pub(super) async fn unless_interrupted(outcome: impl Future<Output = Result<()>>) -> Result<()> {
+pub(super) async fn unless_interrupted<T>(outcome: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         outcome = outcome => outcome,
         () = told_to_stop() => Err(Interrupted.into()),

@@ -1,9 +1,39 @@
 //! `telemetry restart`.
 
-use crate::{cli::RestartArgs, context::Context, error::Result};
+use std::time::{Duration, Instant};
+
+use super::{
+    interrupt::unless_interrupted,
+    start::{Outcome, engine, lock, report, start},
+    stop::stop,
+};
+use crate::{
+    cli::RestartArgs,
+    context::Context,
+    error::Result,
+    stack::{Start, Stopped},
+};
+
+/// How long it may take to store what was received.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the command.
-pub async fn run(_context: &Context, _args: &RestartArgs) -> Result<()> {
-    std::future::ready(()).await;
-    todo!("its owner replaces this file")
+pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
+    let started = Instant::now();
+    let patience = args.wait_timeout.0;
+    let project = context.settings.project();
+    // Whatever can be refused is refused while the stack still runs.
+    context.settings.check_exposure()?;
+    let engine = engine(context, &project).await?;
+    let lock = lock(context, &project, patience).await?;
+    let stopped = unless_interrupted(stop(context, DRAIN_PATIENCE)).await?;
+    let outcome = match stopped {
+        Stopped::NotRunning => Outcome::Started,
+        Stopped::Drained | Stopped::Killed => Outcome::Restarted,
+    };
+    let (Start::Started(status) | Start::AlreadyRunning(status)) =
+        start(context, &project, &lock, &engine, patience).await?;
+    context
+        .printer
+        .print(&report(context, outcome, &status, started))
 }

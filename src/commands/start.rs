@@ -1,9 +1,324 @@
 //! `telemetry start`.
 
-use crate::{cli::StartArgs, context::Context, error::Result};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::interrupt::unless_interrupted;
+use crate::{
+    cli::StartArgs,
+    context::Context,
+    error::{Code, Failure, Result},
+    output::{Output, Screen, Table},
+    settings::{EngineChoice, Origin, Recorded},
+    stack::{
+        ChangeLock, EmbeddedEngine, Endpoint, Engine as _, EngineKind, Project, Record, Recording,
+        Service, StackStatus, Start, lifecycle,
+    },
+};
+
+/// The stack runs, and this is where.
+#[derive(Debug, Serialize)]
+pub(super) struct Started {
+    project: String,
+    outcome: Outcome,
+    engine: EngineKind,
+    clickhouse_version: Option<String>,
+    endpoints: BTreeMap<Endpoint, String>,
+    clickhouse_user: String,
+    data_directory: PathBuf,
+    elapsed_ms: u64,
+    #[serde(skip)]
+    next: Vec<(String, &'static str)>,
+}
+
+/// What was done so that it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// It was started.
+    Started,
+    /// It was stopped and started again.
+    Restarted,
+    /// It ran.
+    AlreadyRunning,
+}
+
+/// The stack runs in the background, and was to run in the foreground.
+#[derive(Debug, thiserror::Error)]
+#[error("the stack of project `{project}` runs already, in another process")]
+struct RunsElsewhere {
+    project: String,
+    stop: String,
+}
+
+impl Failure for RunsElsewhere {
+    fn code(&self) -> Code {
+        Code::StackBusy
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(format!("`{}` stops it", self.stop))
+    }
+}
+
+/// No library is set.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no engine library to start")]
+struct NoLibrary;
+
+impl Failure for NoLibrary {
+    fn code(&self) -> Code {
+        Code::NoEngine
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`TELEMETRY_ENGINE_LIBRARY` names the file `libchdb.so`".to_owned())
+    }
+}
 
 /// Runs the command.
-pub async fn run(_context: &Context, _args: &StartArgs) -> Result<()> {
+pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
+    let started = Instant::now();
+    let patience = args.wait_timeout.0;
+    let project = context.settings.project();
+    context.settings.check_exposure()?;
+    if args.foreground {
+        return in_foreground(context, &project, patience, started).await;
+    }
+
+    // Looked for before the lock is taken, as it may have to be fetched; and not at all for a
+    // stack that runs.
+    let observed = EmbeddedEngine::new(&project);
+    let running = lifecycle::running(&project, &observed, patience).await?;
+    let outcome = if let Some(status) = running {
+        Start::AlreadyRunning(status)
+    } else {
+        let engine = engine(context, &project).await?;
+        let lock = lock(context, &project, patience).await?;
+        start(context, &project, &lock, &engine, patience).await?
+    };
+    let started = match outcome {
+        Start::Started(status) => report(context, Outcome::Started, &status, started),
+        Start::AlreadyRunning(status) => {
+            warn_of_differences(context, &project);
+            report(context, Outcome::AlreadyRunning, &status, started)
+        }
+    };
+    context.printer.print(&started)
+}
+
+/// The engine, able to start the stack; says which it is and why.
+pub(super) async fn engine(context: &Context, project: &Project) -> Result<EmbeddedEngine> {
+    let choice = &context.settings.engine;
+    let reason = match (choice.value, &choice.origin) {
+        (EngineChoice::Auto, _) => "a process on this machine, it needs no Docker".to_owned(),
+        (EngineChoice::Embedded, Origin::Flag) => "as `--engine` says".to_owned(),
+        (EngineChoice::Embedded, origin) => format!("as `TELEMETRY_ENGINE` says, {origin}"),
+    };
+    let kind = EngineKind::Embedded;
+    context
+        .printer
+        .status(&format!("Engine: {kind} ({reason})"));
+    let library = unless_interrupted(library(context)).await?;
+    context
+        .printer
+        .detail(&format!("Engine library: {}", library.display()));
+    Ok(EmbeddedEngine::new(project).with_library(library))
+}
+
+/// The chDB library.
+async fn library(context: &Context) -> Result<PathBuf> {
     std::future::ready(()).await;
-    todo!("its owner replaces this file")
+    let setting = context.settings.engine_library.as_ref();
+    Ok(setting.ok_or(NoLibrary)?.value.clone())
+}
+
+/// The right to change the stack.
+pub(super) async fn lock(
+    context: &Context,
+    project: &Project,
+    patience: Duration,
+) -> Result<ChangeLock> {
+    let waits = || {
+        context
+            .printer
+            .status("Waiting for another `telemetry` that changes the stack");
+    };
+    unless_interrupted(async { Ok(project.lock(patience, waits).await?) }).await
+}
+
+/// Starts the stack as the settings say.
+pub(super) async fn start(
+    context: &Context,
+    project: &Project,
+    lock: &ChangeLock,
+    engine: &EmbeddedEngine,
+    patience: Duration,
+) -> Result<Start> {
+    let _progress = context
+        .printer
+        .progress("Starting", None, crate::output::Unit::Items);
+    let settings = &context.settings;
+    let (desired, recorded) = (settings.desired(), settings.to_recorded());
+    lifecycle::start(project, lock, engine, &desired, recorded, patience).await
+}
+
+/// Runs the stack below this process until a signal ends it.
+async fn in_foreground(
+    context: &Context,
+    project: &Project,
+    patience: Duration,
+    started: Instant,
+) -> Result<()> {
+    let engine = engine(context, project).await?;
+    let lock = lock(context, project, patience).await?;
+    if lifecycle::running(project, &engine, patience)
+        .await?
+        .is_some()
+    {
+        return Err(RunsElsewhere {
+            project: project.name().to_owned(),
+            stop: context.command("stop"),
+        }
+        .into());
+    }
+    let desired = context.settings.desired();
+    let recorded = context.settings.to_recorded();
+    let mut recording = Some(Recording::begin(
+        project,
+        engine.kind(),
+        &desired,
+        recorded,
+    )?);
+    let ended = engine
+        .run_in_foreground(&desired, patience, |version| {
+            if let Some(recording) = recording.take() {
+                recording.complete(version)?;
+            }
+            drop(lock);
+            let report = describe(context, Outcome::Started, version, started);
+            context.printer.print(&report)
+        })
+        .await;
+    if let (Err(_), Some(recording)) = (&ended, recording) {
+        recording.undo()?;
+    }
+    ended
+}
+
+/// Where the stack runs.
+pub(super) fn report(
+    context: &Context,
+    outcome: Outcome,
+    status: &StackStatus,
+    started: Instant,
+) -> Started {
+    let version = status.version_of(Service::Clickhouse);
+    describe(context, outcome, version, started)
+}
+
+fn describe(
+    context: &Context,
+    outcome: Outcome,
+    version: Option<&str>,
+    started: Instant,
+) -> Started {
+    let settings = &context.settings;
+    let project = settings.project();
+    // What runs already may listen elsewhere than this command's settings say.
+    let record = Record::read(&project.record_path()).ok().flatten();
+    let endpoints = record
+        .as_ref()
+        .map_or_else(|| settings.endpoints(), |record| record.endpoints);
+    let user = record
+        .as_ref()
+        .and_then(|record| record.settings.get("CLICKHOUSE_USER"))
+        .unwrap_or(&settings.clickhouse_user.value);
+    let next = [
+        ("test", "sends sample telemetry and finds it again"),
+        ("env", "points OpenTelemetry SDKs at the stack"),
+        ("status", "shows how it is"),
+    ];
+    Started {
+        project: project.name().to_owned(),
+        outcome,
+        engine: EngineKind::Embedded,
+        clickhouse_version: version.map(str::to_owned),
+        endpoints: Endpoint::ALL
+            .map(|endpoint| (endpoint, endpoints.url(endpoint)))
+            .into(),
+        clickhouse_user: user.clone(),
+        data_directory: project.root().to_owned(),
+        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        next: next
+            .map(|(name, does)| match name {
+                "env" => (format!("eval \"$({})\"", context.command(name)), does),
+                _ => (context.command(name), does),
+            })
+            .into(),
+    }
+}
+
+/// Says what was asked for and is not so, as a stack that runs is left alone. What is only a
+/// default was not asked for.
+fn warn_of_differences(context: &Context, project: &Project) {
+    let Ok(Some(record)) = Record::read(&project.record_path()) else {
+        return;
+    };
+    let differing = differing(context, &record.settings);
+    if differing.is_empty() {
+        return;
+    }
+    context.printer.warn(format!(
+        "the stack runs with other values of {}; `{}` applies the new ones",
+        differing.join(", "),
+        context.command("restart")
+    ));
+}
+
+fn differing(context: &Context, running: &Recorded) -> Vec<String> {
+    let settings = &context.settings;
+    let wanted = settings.to_recorded();
+    settings
+        .shown()
+        .filter(|(variable, _, origin)| variable.is_recorded() && **origin != Origin::Default)
+        .map(|(variable, _, _)| variable.name())
+        .filter(|name| wanted.get(*name) != running.get(*name))
+        .map(|name| format!("`{name}`"))
+        .collect()
+}
+
+impl Output for Started {
+    fn human(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let project = &self.project;
+        let seconds = Duration::from_millis(self.elapsed_ms).as_secs_f64();
+        match self.outcome {
+            Outcome::Started => writeln!(screen, "Started `{project}` in {seconds:.2} s")?,
+            Outcome::Restarted => writeln!(screen, "Restarted `{project}` in {seconds:.2} s")?,
+            Outcome::AlreadyRunning => writeln!(screen, "`{project}` is already running")?,
+        }
+        writeln!(screen)?;
+        let mut table = Table::new(["Endpoint", "URL"]);
+        for (endpoint, url) in &self.endpoints {
+            table.row([endpoint.label(), url]);
+        }
+        screen.table(&table)?;
+        writeln!(screen)?;
+        writeln!(screen, "Next:")?;
+        let width = self.next.iter().map(|(command, _)| command.len()).max();
+        for (command, does) in &self.next {
+            writeln!(
+                screen,
+                "  {command:width$}  {does}",
+                width = width.unwrap_or(0)
+            )?;
+        }
+        Ok(())
+    }
 }

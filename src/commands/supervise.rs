@@ -22,16 +22,7 @@ pub async fn run(directory: PathBuf) -> Result<()> {
     let mut input = Vec::new();
     io::stdin().read_to_end(&mut input).map_err(unusable)?;
     let supervisor = Supervisor {
-        server: ServerCommand {
-            program: this_program().map_err(unusable)?,
-            arguments: vec![
-                "serve".into(),
-                "--directory".into(),
-                directory.root().into(),
-            ],
-            input,
-            directory: directory.root().to_owned(),
-        },
+        server: ServerCommand::of_this_program(&directory, input).map_err(unusable)?,
         directory,
         backoff: Backoff::default(),
         limits: Limits::default(),
@@ -41,13 +32,4 @@ pub async fn run(directory: PathBuf) -> Result<()> {
         Ended::Stopped(_) => Ok(()),
         Ended::NeverReady(exit) => Err(LaunchError::ServerFailed(Box::new(exit)).into()),
     }
-}
-
-/// The program that runs now, even if its file was replaced or removed since.
-fn this_program() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    if cfg!(target_os = "linux") && !program.exists() {
-        return Ok(PathBuf::from("/proc/self/exe"));
-    }
-    Ok(program)
 }

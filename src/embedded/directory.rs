@@ -27,6 +27,11 @@ impl Directory {
         self.0.join("config")
     }
 
+    /// The version of ClickHouse that wrote the data.
+    pub fn data_version(&self) -> PathBuf {
+        self.0.join("clickhouse.version")
+    }
+
     /// The log of the supervisor and its server; older generations lie beside it.
     pub fn log(&self) -> PathBuf {
         self.0.join("logs").join("telemetry.log")

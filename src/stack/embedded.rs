@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 
 use super::engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
@@ -13,8 +14,11 @@ use super::port::preflight;
 use super::{Desired, Endpoint, Project, Service};
 use crate::embedded::Directory;
 use crate::embedded::server::{self, Listen, ServerSpec};
-use crate::embedded::supervisor::log::{Follow, Line};
-use crate::embedded::supervisor::{self, Observed, Phase, State, StopRequests};
+use crate::embedded::supervisor::log::{Follow, Limits, Line};
+use crate::embedded::supervisor::{
+    self, Backoff, Ended, LaunchError, Observed, Phase, ServerCommand, State, StopRequests,
+    Supervisor,
+};
 use crate::error::{Code, Failure, Result};
 
 /// How long an earlier run may take to drain.
@@ -27,8 +31,7 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct EmbeddedEngine {
     directory: Directory,
-    program: PathBuf,
-    library: PathBuf,
+    library: Option<PathBuf>,
 }
 
 /// Why the embedded engine does not do what it should.
@@ -37,6 +40,12 @@ pub enum EmbeddedError {
     /// A signal came.
     #[error("interrupted; what was started is stopped again")]
     Interrupted,
+    /// A signal came while another process started the stack.
+    #[error("interrupted; the stack goes on starting")]
+    NoLongerWaiting,
+    /// It was not told which library to start.
+    #[error("there is no engine library to start")]
+    NoLibrary,
     /// What an earlier run left does not end.
     #[error("process {0} of an earlier run still holds the data")]
     Predecessor(i32),
@@ -48,7 +57,8 @@ pub enum EmbeddedError {
 impl Failure for EmbeddedError {
     fn code(&self) -> Code {
         match self {
-            Self::Interrupted => Code::Interrupted,
+            Self::Interrupted | Self::NoLongerWaiting => Code::Interrupted,
+            Self::NoLibrary => Code::NoEngine,
             Self::Predecessor(_) => Code::StackBusy,
             Self::Directory(..) => Code::Io,
         }
@@ -57,25 +67,99 @@ impl Failure for EmbeddedError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Predecessor(_) => Some("`telemetry stop` ends it".to_owned()),
-            Self::Interrupted | Self::Directory(..) => None,
+            Self::NoLibrary => Some("`telemetry engine install` fetches it".to_owned()),
+            Self::Interrupted | Self::NoLongerWaiting | Self::Directory(..) => None,
         }
     }
 }
 
 impl EmbeddedEngine {
-    /// The engine of `project`; `program` is this program, to run as supervisor and server, and
-    /// `library` the chDB library.
-    pub fn new(project: &Project, program: PathBuf, library: PathBuf) -> Self {
+    /// The engine of `project`, to look after what runs.
+    pub fn new(project: &Project) -> Self {
         Self {
             directory: Directory::new(project.root()),
-            program,
-            library,
+            library: None,
         }
+    }
+
+    /// The same, able to start the stack as well: with this chDB library.
+    #[must_use]
+    pub fn with_library(self, library: PathBuf) -> Self {
+        Self {
+            library: Some(library),
+            ..self
+        }
+    }
+
+    /// Runs the stack as a child of this process, with its log on standard error, until a signal
+    /// asks to stop; `ready` is called once it is ready, with the version of ClickHouse.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, or is not ready within `patience`.
+    pub async fn run_in_foreground(
+        &self,
+        desired: &Desired,
+        patience: Duration,
+        ready: impl FnOnce(Option<&str>) -> Result<()>,
+    ) -> Result<()> {
+        let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
+        let mut signals = StopRequests::from_signals(true).map_err(unusable)?;
+        let spec = self.server_spec(desired)?;
+        self.wait_for_predecessor().await?;
+        preflight(&desired.endpoints)?;
+        supervisor::forget_last(&self.directory).map_err(unusable)?;
+
+        let (stop, stops) = mpsc::channel(4);
+        let supervisor = Supervisor {
+            server: ServerCommand::of_this_program(&self.directory, spec.to_line())
+                .map_err(unusable)?,
+            directory: self.directory.clone(),
+            backoff: Backoff::default(),
+            limits: Limits::default(),
+            foreground: true,
+        };
+        let supervising = supervisor.run(StopRequests::from_channel(stops));
+        tokio::pin!(supervising);
+        let becoming_ready = supervisor::own_server_running(&self.directory, patience);
+        tokio::pin!(becoming_ready);
+
+        let mut ready = Some(ready);
+        let mut failed = Ok(());
+        let ended = loop {
+            tokio::select! {
+                ended = &mut supervising => break ended?,
+                () = signals.next() => {
+                    // The supervisor takes up to two of them: to drain, and to stop at once.
+                    let _ = stop.try_send(());
+                }
+                running = &mut becoming_ready, if ready.is_some() => {
+                    let ready = ready.take().expect("it is polled only while it is there");
+                    failed = match running {
+                        Ok(state) => ready(clickhouse_version(&state)),
+                        Err(error) => Err(error.into()),
+                    };
+                    if failed.is_err() {
+                        let _ = stop.try_send(());
+                    }
+                }
+            }
+        };
+        failed?;
+        match ended {
+            Ended::Stopped(_) => Ok(()),
+            Ended::NeverReady(exit) => Err(LaunchError::ServerFailed(Box::new(exit)).into()),
+        }
+    }
+
+    fn server_spec(&self, desired: &Desired) -> Result<ServerSpec, EmbeddedError> {
+        let library = self.library.clone().ok_or(EmbeddedError::NoLibrary)?;
+        Ok(server_spec(desired, library))
     }
 
     async fn launch(&self, desired: &Desired, patience: Duration) -> Result<()> {
         let endpoints = &desired.endpoints;
-        let spec = server_spec(desired, self.library.clone());
+        let spec = self.server_spec(desired)?;
         let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
         let mut interrupts = StopRequests::from_signals(true).map_err(unusable)?;
         self.wait_for_predecessor().await?;
@@ -88,7 +172,7 @@ impl EmbeddedEngine {
         ];
         let launched = supervisor::launch(
             &self.directory,
-            self.program.clone(),
+            supervisor::this_program().map_err(unusable)?,
             &arguments,
             &spec.to_line(),
         )
@@ -149,8 +233,15 @@ impl Engine for EmbeddedEngine {
 
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            supervisor::wait_until_running(&self.directory, patience).await?;
-            Ok(())
+            let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
+            let mut interrupts = StopRequests::from_signals(true).map_err(unusable)?;
+            tokio::select! {
+                running = supervisor::wait_until_running(&self.directory, patience) => {
+                    running?;
+                    Ok(())
+                }
+                () = interrupts.next() => Err(EmbeddedError::NoLongerWaiting.into()),
+            }
         })
     }
 
@@ -236,11 +327,15 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
     }
 }
 
+fn clickhouse_version(state: &State) -> Option<&str> {
+    state.server.as_ref()?.clickhouse_version.as_deref()
+}
+
 fn service_status(service: Service, state: RunState, account: Option<&State>) -> ServiceStatus {
     let server = account.and_then(|account| account.server.as_ref());
     let version = match service {
         Service::Collector => account.map(|account| account.version.clone()),
-        Service::Clickhouse => server.and_then(|server| server.clickhouse_version.clone()),
+        Service::Clickhouse => account.and_then(clickhouse_version).map(str::to_owned),
     };
     ServiceStatus {
         service,

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Desired, Engine, Project, Record, RunState, Service, StackStatus};
+use super::{
+    ChangeLock, Desired, Engine, EngineKind, Project, Record, RunState, Service, StackStatus,
+};
 use crate::error::{Code, Failure, Result};
 
 /// What `start` found and did.
@@ -42,70 +44,119 @@ impl Failure for LifecycleError {
 }
 
 /// Starts the stack of `project` on `engine`, and records `settings`, the values by documented
-/// name that `desired` comes from. `waits` is called if another process changes the stack now.
+/// name that `desired` comes from. Whoever calls this holds the right to change the stack.
 ///
 /// # Errors
 ///
 /// Whatever was started is stopped again then; a stack that ran already is left alone.
 pub async fn start(
     project: &Project,
+    _lock: &ChangeLock,
     engine: &dyn Engine,
     desired: &Desired,
     settings: BTreeMap<String, String>,
     patience: Duration,
-    waits: impl FnOnce(),
 ) -> Result<Start> {
-    let _lock = project.lock(patience, waits).await?;
-    let status = engine.status().await;
-    match status.state {
-        RunState::Running => return Ok(Start::AlreadyRunning(status)),
-        RunState::Starting | RunState::Restarting => {
-            engine.wait_until_running(patience).await?;
-            return Ok(Start::AlreadyRunning(engine.status().await));
-        }
-        RunState::Unknown => {
-            return Err(LifecycleError::Unknown {
-                project: project.name().to_owned(),
-                reason: status.reason,
-            }
-            .into());
-        }
-        RunState::Stopping | RunState::NotRunning => {}
+    if let Some(status) = running(project, engine, patience).await? {
+        return Ok(Start::AlreadyRunning(status));
     }
-
-    // Recorded first: a stack that outlives this process is then known with its settings.
-    let path = project.record_path();
-    let cannot_record = |error| LifecycleError::Record(path.clone(), error);
-    let previous = Record::read(&path).map_err(cannot_record)?;
-    let mut record = Record {
-        telemetry_version: env!("CARGO_PKG_VERSION").to_owned(),
-        project: project.name().to_owned(),
-        engine: engine.kind(),
-        clickhouse_version: previous
-            .as_ref()
-            .and_then(|previous| previous.clickhouse_version.clone()),
-        started_at: Timestamp::now(),
-        endpoints: desired.endpoints,
-        settings,
-    };
-    record.write(&path).map_err(cannot_record)?;
+    let recording = Recording::begin(project, engine.kind(), desired, settings)?;
     if let Err(error) = engine.start(desired, patience).await {
-        restore(previous, &path).map_err(cannot_record)?;
+        recording.undo()?;
         return Err(error);
     }
-
     let status = engine.status().await;
-    let version = status.version_of(Service::Clickhouse);
-    if version != record.clickhouse_version.as_deref() {
-        record.clickhouse_version = version.map(str::to_owned);
-        record.write(&path).map_err(cannot_record)?;
-    }
+    recording.complete(status.version_of(Service::Clickhouse))?;
     Ok(Start::Started(status))
 }
 
-fn restore(previous: Option<Record>, path: &Path) -> io::Result<()> {
-    match previous {
-        Some(previous) => previous.write(path),
-        None => std::fs::remove_file(path),
+/// What runs already, once it is ready; `None` if nothing does, or what does stops.
+///
+/// # Errors
+///
+/// When it cannot be told, or does not become ready within `patience`.
+pub async fn running(
+    project: &Project,
+    engine: &dyn Engine,
+    patience: Duration,
+) -> Result<Option<StackStatus>> {
+    let status = engine.status().await;
+    match status.state {
+        RunState::Running => Ok(Some(status)),
+        RunState::Starting | RunState::Restarting => {
+            engine.wait_until_running(patience).await?;
+            Ok(Some(engine.status().await))
+        }
+        RunState::Unknown => Err(LifecycleError::Unknown {
+            project: project.name().to_owned(),
+            reason: status.reason,
+        }
+        .into()),
+        RunState::Stopping | RunState::NotRunning => Ok(None),
+    }
+}
+
+/// The record of a stack that is being started. It is written first: a stack that outlives this
+/// process is then known with its settings.
+#[derive(Debug)]
+pub struct Recording {
+    path: PathBuf,
+    previous: Option<Record>,
+    record: Record,
+}
+
+impl Recording {
+    /// Writes down what a stack is started with.
+    pub fn begin(
+        project: &Project,
+        engine: EngineKind,
+        desired: &Desired,
+        settings: BTreeMap<String, String>,
+    ) -> Result<Self, LifecycleError> {
+        let path = project.record_path();
+        let previous =
+            Record::read(&path).map_err(|error| LifecycleError::Record(path.clone(), error))?;
+        let last_version = previous
+            .as_ref()
+            .and_then(|previous| previous.clickhouse_version.clone());
+        let recording = Self {
+            record: Record {
+                telemetry_version: env!("CARGO_PKG_VERSION").to_owned(),
+                project: project.name().to_owned(),
+                engine,
+                clickhouse_version: last_version,
+                started_at: Timestamp::now(),
+                endpoints: desired.endpoints,
+                settings,
+            },
+            path,
+            previous,
+        };
+        recording.write(&recording.record)?;
+        Ok(recording)
+    }
+
+    /// The stack runs, with this version of ClickHouse.
+    pub fn complete(mut self, clickhouse_version: Option<&str>) -> Result<(), LifecycleError> {
+        if clickhouse_version == self.record.clickhouse_version.as_deref() {
+            return Ok(());
+        }
+        self.record.clickhouse_version = clickhouse_version.map(str::to_owned);
+        self.write(&self.record)
+    }
+
+    /// The stack did not start: what was recorded before holds again.
+    pub fn undo(self) -> Result<(), LifecycleError> {
+        match &self.previous {
+            Some(previous) => self.write(previous),
+            None => std::fs::remove_file(&self.path)
+                .map_err(|error| LifecycleError::Record(self.path.clone(), error)),
+        }
+    }
+
+    fn write(&self, record: &Record) -> Result<(), LifecycleError> {
+        record
+            .write(&self.path)
+            .map_err(|error| LifecycleError::Record(self.path.clone(), error))
     }
 }

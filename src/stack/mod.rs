@@ -3,10 +3,11 @@
 mod desired;
 mod embedded;
 mod engine;
-mod lifecycle;
+pub mod lifecycle;
 mod memory;
 pub mod port;
 mod port_holder;
+mod probe;
 mod project;
 mod record;
 mod replace_file;
@@ -17,9 +18,10 @@ pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
 };
-pub use lifecycle::{LifecycleError, Start, start};
+pub use lifecycle::{LifecycleError, Recording, Start};
 pub use memory::resident_bytes;
 pub use port_holder::PortHolder;
+pub use probe::{Probe, probe_all};
 pub use project::{ChangeLock, Project, ProjectError};
 pub use record::Record;
 pub use replace_file::replace_file;

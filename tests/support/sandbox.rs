@@ -5,7 +5,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -130,6 +130,16 @@ impl Run<'_> {
             stdout: text(stdout),
             stderr: text(stderr),
         }
+    }
+
+    /// The process, with stdout and stderr to be read, while it runs.
+    pub fn spawn(mut self) -> Child {
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is there")
     }
 
     /// Exit status, stdout and stderr as one text, for a snapshot.

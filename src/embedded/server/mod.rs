@@ -4,8 +4,14 @@
 //! that come early wait in the backlog. Whatever fails later ends the process, and the
 //! supervisor starts another: one way to recover, which is exercised by every crash.
 
+mod data_version;
+mod health;
 mod input;
 mod logging;
+mod network;
+mod placeholder;
+mod readiness;
+mod schema;
 mod sockets;
 mod spec;
 
@@ -16,15 +22,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Directory;
-use super::chdb::{Engine, EngineError, EngineOptions, Exception, Library};
+use super::chdb::{self, Engine, EngineError, EngineOptions, Exception, Library};
+use super::receiver::ReceiverError;
 use super::supervisor::{Announcement, Claim, ServerFailure};
 use crate::error::{Code, Failure};
 
+pub use schema::{Adjustments, Schema};
 pub use sockets::{SocketError, Sockets};
 pub use spec::{Credentials, Listen, ServerSpec};
 
 /// How long another server of the project may take to give its data free.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long statements may go on once the endpoints are closed.
+const STATEMENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the server process ended, other than by request.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +58,28 @@ pub enum ServerError {
     /// The schema cannot be applied.
     #[error("cannot apply the schema")]
     Schema(#[source] Exception),
+    /// What the existing database was made with cannot be understood.
+    #[error("cannot tell what the existing tables were made with")]
+    SchemaState(#[source] serde_json::Error),
+    /// The data was written by a newer engine.
+    #[error(
+        "the data was written by ClickHouse {written}, and the engine library is version {version}"
+    )]
+    Downgrade {
+        /// The version that wrote the data.
+        written: String,
+        /// The library's version.
+        version: String,
+    },
     /// The runtime of the network side does not start.
     #[error("cannot start the server's threads")]
     Runtime(#[source] io::Error),
+    /// The receiver cannot start, or cannot go on.
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+    /// An endpoint that is served does not answer.
+    #[error("the server does not answer itself")]
+    NotReady(#[source] io::Error),
     /// Something that never ends has ended, or panicked.
     #[error("{0} has ended unexpectedly")]
     Lost(&'static str),
@@ -62,46 +92,54 @@ impl Failure for ServerError {
             Self::Claimed => Code::StackBusy,
             Self::Socket(error) => error.code(),
             Self::Engine(error) => error.code(),
-            Self::Input(_) | Self::Schema(_) | Self::Runtime(_) | Self::Lost(_) => {
-                Code::EngineStart
-            }
+            Self::Receiver(error) => error.code(),
+            Self::Downgrade { .. } => Code::EngineInvalid,
+            Self::NotReady(_) => Code::NotReady,
+            Self::Input(_)
+            | Self::Schema(_)
+            | Self::SchemaState(_)
+            | Self::Runtime(_)
+            | Self::Lost(_) => Code::EngineStart,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Engine(error) => error.hint(),
+            Self::Downgrade { written, .. } => Some(format!(
+                "a `telemetry` with ClickHouse {written} or newer can read it, and `telemetry backup` it; `TELEMETRY_ENGINE_LIBRARY` sets the library, `telemetry clean` deletes the data"
+            )),
             _ => None,
         }
     }
 }
 
 /// Serves what the specification on standard input says, until SIGTERM, or until that input
-/// ends with the supervisor that holds its other end. `schema` gives the statements that make
-/// the tables.
-pub fn run(
-    directory: &Directory,
-    schema: impl FnOnce(&ServerSpec) -> Vec<String>,
-) -> Result<(), ServerError> {
+/// ends with the supervisor that holds its other end; then ends the process. `schema` says what
+/// the database should be like.
+pub fn run(directory: &Directory, schema: impl FnOnce(&ServerSpec) -> Schema) -> ! {
     logging::initialise();
     let shutdown = CancellationToken::new();
     let served = input::read(&shutdown)
         .map_err(ServerError::Input)
-        .and_then(|spec| serve(directory, &spec, &schema(&spec), shutdown));
-    if let Err(error) = &served {
-        announce(&Announcement::Failed(ServerFailure {
-            code: error.code(),
-            message: with_causes(error),
-            hint: error.hint(),
-        }));
+        .and_then(|spec| serve(directory, &spec, schema(&spec), shutdown));
+    match served {
+        Ok(()) => chdb::exit(0),
+        Err(error) => {
+            announce(&Announcement::Failed(ServerFailure {
+                code: error.code(),
+                message: with_causes(&error),
+                hint: error.hint(),
+            }));
+            chdb::exit(1)
+        }
     }
-    served
 }
 
 fn serve(
     directory: &Directory,
     spec: &ServerSpec,
-    schema: &[String],
+    schema: Schema,
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
     let started = Instant::now();
@@ -111,16 +149,17 @@ fn serve(
     let _claim = claim(directory)?;
     let sockets = Sockets::bind(&spec.listen)?;
 
-    let engine = Engine::boot(
-        Library::load(&spec.library)?,
-        &EngineOptions {
-            data_dir: directory.data(),
-            config_dir: directory.config(),
-            memory_limit: spec.memory_limit,
-        },
-    )?;
+    let library = Library::load(&spec.library)?;
+    data_version::check(directory, &library.version())?;
+    let options = EngineOptions {
+        data_dir: directory.data(),
+        config_dir: directory.config(),
+        memory_limit: spec.memory_limit,
+    };
+    let engine = Engine::boot(library, &options)?;
+    data_version::record(directory, engine.version())?;
     tracing::info!(version = engine.version(), elapsed = ?started.elapsed(), "the engine is up");
-    apply(&engine, schema)?;
+    schema.apply(&engine)?;
     tracing::info!(elapsed = ?started.elapsed(), "the schema is in place");
 
     // The engine has threads of its own for the work; these two move bytes.
@@ -129,7 +168,19 @@ fn serve(
         .enable_all()
         .build()
         .map_err(ServerError::Runtime)?;
-    runtime.block_on(listen(&engine, sockets, shutdown))
+    let ready = || {
+        announce(&Announcement::Ready {
+            clickhouse_version: engine.version().to_owned(),
+        });
+    };
+    let served = runtime.block_on(async {
+        stop_at_signals(&shutdown).map_err(ServerError::Runtime)?;
+        Box::pin(network::serve(&engine, spec, sockets, shutdown, ready)).await
+    });
+    runtime.shutdown_timeout(STATEMENT_PATIENCE);
+    drop(engine);
+    tracing::info!("the engine has stopped");
+    served
 }
 
 /// Waits for a server whose supervisor was killed: it drains and ends by itself.
@@ -148,16 +199,6 @@ fn claim(directory: &Directory) -> Result<Claim, ServerError> {
     }
 }
 
-fn apply(engine: &Engine, schema: &[String]) -> Result<(), ServerError> {
-    let mut connection = engine.connect()?;
-    for statement in schema {
-        connection
-            .execute(statement.as_bytes(), "Null", &[])
-            .map_err(ServerError::Schema)?;
-    }
-    Ok(())
-}
-
 /// Cancels `shutdown` at SIGTERM and SIGINT. The engine resets signal handlers while it boots, so
 /// this comes after it; until then a signal simply ends the process, which has taken nothing in.
 fn stop_at_signals(shutdown: &CancellationToken) -> io::Result<()> {
@@ -171,20 +212,6 @@ fn stop_at_signals(shutdown: &CancellationToken) -> io::Result<()> {
         }
         shutdown.cancel();
     });
-    Ok(())
-}
-
-async fn listen(
-    engine: &Engine,
-    sockets: Sockets,
-    shutdown: CancellationToken,
-) -> Result<(), ServerError> {
-    stop_at_signals(&shutdown).map_err(ServerError::Runtime)?;
-    let _sockets = sockets;
-    announce(&Announcement::Ready {
-        clickhouse_version: engine.version().to_owned(),
-    });
-    shutdown.cancelled().await;
     Ok(())
 }
 

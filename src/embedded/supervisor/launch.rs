@@ -105,11 +105,7 @@ pub async fn launch(
 ) -> Result<Launched, LaunchError> {
     let unusable = |error| LaunchError::Directory(directory.clone(), error);
     directory.create().map_err(unusable)?;
-    // An old account by a process of the same number must not pass for the new one's.
-    match std::fs::remove_file(directory.state()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
-        _ => {}
-    }
+    forget_last(directory).map_err(unusable)?;
     let log = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -130,6 +126,42 @@ pub async fn launch(
     // A supervisor that dies before it has read this is found dead by whoever waits for it.
     let _ = stdin.write_all(input).await;
     Ok(Launched { child, started })
+}
+
+/// Removes the account of the last supervisor: in an old one, a process may have the number that
+/// the new one gets.
+pub fn forget_last(directory: &Directory) -> io::Result<()> {
+    match std::fs::remove_file(directory.state()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the supervisor that is this process says that its server is ready; for ever, if
+/// that has ended. Unlike the others it never looks at the claim, which that would give up.
+///
+/// # Errors
+///
+/// After `patience`.
+pub async fn own_server_running(
+    directory: &Directory,
+    patience: Duration,
+) -> Result<State, LaunchError> {
+    let deadline = Instant::now() + patience;
+    let mut poll = Poll::new();
+    loop {
+        let state = State::read(&directory.state())
+            .map_err(|error| LaunchError::Directory(directory.clone(), error))?;
+        match state {
+            Some(state) if state.phase == Phase::Running => return Ok(state),
+            Some(state) if state.phase != Phase::Starting => std::future::pending::<()>().await,
+            _ => {}
+        }
+        if Instant::now() >= deadline {
+            return Err(LaunchError::NotReady(patience));
+        }
+        poll.wait_until(deadline).await;
+    }
 }
 
 impl Launched {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::announcement::{Announcement, ServerFailure};
 use super::lines::Lines;
 use super::state::Exit;
+use crate::embedded::Directory;
 
 /// How many of its last lines are kept to explain its death.
 const LAST_LINES: usize = 20;
@@ -35,6 +36,31 @@ pub struct ServerCommand {
     pub input: Vec<u8>,
     /// The directory it runs in.
     pub directory: PathBuf,
+}
+
+impl ServerCommand {
+    /// This program, as the server of the project in `directory`, which is told `input`.
+    pub fn of_this_program(directory: &Directory, input: Vec<u8>) -> io::Result<Self> {
+        Ok(Self {
+            program: this_program()?,
+            arguments: vec![
+                "serve".into(),
+                "--directory".into(),
+                directory.root().into(),
+            ],
+            input,
+            directory: directory.root().to_owned(),
+        })
+    }
+}
+
+/// The program that runs now, even if its file was replaced or removed since.
+pub fn this_program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    if cfg!(target_os = "linux") && !program.exists() {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    Ok(program)
 }
 
 /// What happened to a server process.

@@ -1,0 +1,97 @@
+//! Stands in for the mapping of OTLP to rows and for ClickHouse's HTTP interface until they are
+//! here; nothing else refers to it but the two functions in `network.rs`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::Credentials;
+use crate::embedded::chdb::Engine;
+use crate::embedded::receiver::{Decoded, Encoding, Rows, Signal};
+
+macro_rules! unstored {
+    ($name:ident) => {
+        #[derive(Default)]
+        pub(super) struct $name;
+
+        impl Rows for $name {
+            const SIGNAL: Signal = Signal::$name;
+            const INSERT: &'static str = "";
+            type Request = ();
+
+            fn decode(_: &[u8], _: Encoding) -> Result<Decoded<()>, String> {
+                Err("this build stores nothing".to_owned())
+            }
+
+            fn push(&mut self, (): &()) -> usize {
+                0
+            }
+
+            fn rows(&self) -> usize {
+                0
+            }
+
+            fn byte_size(&self) -> usize {
+                0
+            }
+
+            fn encode(self) -> Vec<u8> {
+                Vec::new()
+            }
+        }
+    };
+}
+
+unstored!(Traces);
+unstored!(Metrics);
+unstored!(Logs);
+
+pub(super) async fn clickhouse(
+    engine: Engine,
+    credentials: Credentials,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) {
+    let routes = axum::Router::new()
+        .fallback(statement)
+        .with_state((engine, credentials));
+    let stop = shutdown.clone();
+    let serving =
+        axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await });
+    tokio::select! {
+        _ = serving => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+async fn statement(
+    State((engine, credentials)): State<(Engine, Credentials)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, String) {
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|text| text == value);
+    if !is("x-clickhouse-user", &credentials.user) || !is("x-clickhouse-key", &credentials.password)
+    {
+        let refusal = "Code: 516. DB::Exception: wrong password. (AUTHENTICATION_FAILED)";
+        return (StatusCode::FORBIDDEN, refusal.to_owned());
+    }
+    let options = uri.query().unwrap_or_default().split('&');
+    let format = options
+        .filter_map(|option| option.strip_prefix("default_format="))
+        .next_back()
+        .unwrap_or("TabSeparated")
+        .to_owned();
+    let done = tokio::task::spawn_blocking(move || {
+        let mut connection = engine.connect().map_err(|error| error.to_string())?;
+        let answer = connection.execute(body.as_bytes(), &format, &[]);
+        let answer = answer.map_err(|error| error.to_string())?;
+        Ok::<_, String>(String::from_utf8_lossy(answer.data()).into_owned())
+    });
+    match done.await {
+        Ok(Ok(answer)) => (StatusCode::OK, answer),
+        Ok(Err(error)) => (StatusCode::BAD_REQUEST, error),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+    }
+}
