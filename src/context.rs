@@ -8,10 +8,11 @@ use std::{
 
 use crate::{
     cli::{SettingsUse, StackCommand},
+    clickhouse::Client,
     error::{Code, Failure, Result},
     output::Printer,
     settings::{Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
-    stack::{EmbeddedEngine, Engine, Record},
+    stack::{EmbeddedEngine, Endpoint, Engine, Record},
 };
 
 /// What a command may use.
@@ -94,6 +95,21 @@ impl Context {
             Origin::Flag => format!("telemetry --project {} {command}", project.value.as_str()),
             _ => format!("telemetry {command}"),
         }
+    }
+
+    /// A client of the stack's ClickHouse, as the user with all rights.
+    pub fn clickhouse(&self) -> Client {
+        // What is on this machine is never behind a proxy.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("without TLS, nothing has to be loaded");
+        Client::new(
+            http,
+            self.settings.endpoints().url(Endpoint::ClickhouseHttp),
+            &self.settings.clickhouse_user.value,
+            self.settings.clickhouse_password.value.expose(),
+        )
     }
 }
 
