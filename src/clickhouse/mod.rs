@@ -7,10 +7,18 @@ mod exception;
 #[cfg(test)]
 mod fake;
 mod query;
+#[cfg(test)]
+mod real;
+mod result_set;
 pub mod schema;
+pub mod spans;
+pub mod stats;
+mod table;
 
 pub use answer::{Answer, Summary};
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use exception::Exception;
 pub use query::Query;
+pub use result_set::{Column, Outcome, ResultSet};
+pub use table::DataTable;

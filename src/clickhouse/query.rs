@@ -68,11 +68,13 @@ impl<'c> Query<'c> {
     }
 
     /// Runs the statement and gives the rows of its result, each as a struct with a field per
-    /// column. All of them are held in memory.
+    /// column. All of them are held in memory. Text that is not UTF-8 comes with replacement
+    /// characters.
     pub async fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, ClickHouseError> {
         let query = self
             .setting("output_format_json_quote_64bit_integers", 0)
-            .setting("output_format_json_quote_denormals", 0);
+            .setting("output_format_json_quote_denormals", 0)
+            .setting("output_format_json_validate_utf8", 1);
         let mut answer = query.answer("JSONEachRow").await?;
         let mut lines = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
