@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clickhouse;
 pub mod commands;
 pub mod context;
+pub mod docker;
 pub mod embedded;
 pub mod error;
 pub mod otlp;
