@@ -79,7 +79,7 @@ fn engine(sandbox: &Sandbox, arguments: &str) -> String {
 /// The text without what differs between platforms and versions of the HTTP client.
 fn stable(text: &str) -> String {
     let lines = text.lines().map(|line| {
-        let (line, _) = line.split_once(": client error").unwrap_or((line, ""));
+        let (line, _) = line.split_once(": io: ").unwrap_or((line, ""));
         line.replace(platform().library_file(), "[LIBRARY]")
             .replace(platform().name(), "[PLATFORM]")
     });
@@ -160,7 +160,7 @@ fn where_nothing_can_be_fetched_the_way_out_is_told() {
     error[engine_download]: cannot fetch the engine library
       caused by: npm: `npm pack` ended with exit status: 1
         npm error code ENOTFOUND
-      caused by: GitHub: https://github.com/chdb-io/chdb-core/releases/download/v26.7.3/linux-x86_64-libchdb.tar.gz: error sending request
+      caused by: GitHub: https://github.com/chdb-io/chdb-core/releases/download/v26.7.3/linux-x86_64-libchdb.tar.gz
 
     hint: where the network allows it, run `npm pack @chdb/lib-[PLATFORM]@26.7.3-stable.1`; take `package/[LIBRARY]` out of the archive and put it into `[HOME]/.cache/telemetry/engine/26.7.3-stable.1-[PLATFORM]` here, or anywhere and set `TELEMETRY_ENGINE_LIBRARY` to its path
     ");

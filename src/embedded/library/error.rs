@@ -56,7 +56,7 @@ pub enum LibraryError {
         /// The directory in which it would be found.
         place: PathBuf,
         /// What went wrong.
-        source: Attempts,
+        source: Box<Attempts>,
     },
     /// A running stack would not survive its removal.
     #[error("project `{0}` runs on the engine library")]

@@ -34,7 +34,7 @@ pub enum FetchError {
         /// What was asked for.
         url: String,
         /// What went wrong.
-        source: reqwest::Error,
+        source: ureq::Error,
     },
     /// The server does not have it.
     #[error("{url}: HTTP status {status}")]
@@ -42,7 +42,7 @@ pub enum FetchError {
         /// What was asked for.
         url: String,
         /// What the server answered.
-        status: reqwest::StatusCode,
+        status: http::StatusCode,
     },
     /// It is larger than any such archive.
     #[error("{url}: more than {limit} bytes")]

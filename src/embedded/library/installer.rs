@@ -79,7 +79,7 @@ impl Installer {
         Err(LibraryError::Fetch {
             platform: self.platform(),
             place: self.store.directory(),
-            source: Attempts::new(failed).expect("there are two sources"),
+            source: Box::new(Attempts::new(failed).expect("there are two sources")),
         })
     }
 

@@ -1,15 +1,20 @@
 //! The releases of chDB on GitHub as a source.
 
 use std::{
+    fs::File,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
-use tokio::{fs::File, io::AsyncWriteExt as _};
+use ureq::tls::{RootCerts, TlsConfig};
 
-use super::{ENGINE_VERSION, FetchError, Platform};
-use crate::output::{Printer, Unit};
+use super::{ENGINE_VERSION, FetchError, Platform, search::blocking};
+use crate::output::{Printer, Progress, Unit};
 
 /// Where releases are.
 pub(super) const BASE_URL: &str = "https://github.com/chdb-io/chdb-core/releases/download";
@@ -29,6 +34,16 @@ pub(super) struct Release {
     pub base_url: String,
 }
 
+/// Ends a download when it is dropped: nobody waits for it any more.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Release {
     /// Downloads the archive into `directory`, and tells where it is.
     pub(super) async fn fetch(
@@ -39,46 +54,73 @@ impl Release {
     ) -> Result<PathBuf, FetchError> {
         let asset = platform.release_asset();
         let url = format!("{}/v{ENGINE_VERSION}/{asset}", self.base_url);
-        let failed = |source| FetchError::Http {
-            url: url.clone(),
-            source,
-        };
-        // The error repeats the URL otherwise, after redirections a very long one.
-        let failed = |error: reqwest::Error| failed(error.without_url());
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("telemetry/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_PATIENCE)
-            .read_timeout(SILENCE_PATIENCE)
-            .build()
-            .map_err(failed)?;
-
+        let path = directory.join(asset);
         let message = format!("Downloading the engine library ({url})");
         let progress = printer.progress(&message, None, Unit::Bytes);
-        let response = client.get(&url).send().await.map_err(failed)?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(FetchError::Status { url, status });
-        }
-        if let Some(total) = response.content_length() {
-            progress.set_total(total, Unit::Bytes);
-        }
-
-        let path = directory.join(asset);
-        let local = |error| FetchError::local(&path)(error);
-        let mut file = File::create(&path).await.map_err(local)?;
-        let mut body = response.bytes_stream();
-        let mut written = 0;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(failed)?;
-            written += chunk.len() as u64;
-            if written > MAX_BYTES {
-                let limit = MAX_BYTES;
-                return Err(FetchError::TooLarge { url, limit });
-            }
-            file.write_all(&chunk).await.map_err(local)?;
-            progress.set(written);
-        }
-        file.flush().await.map_err(local)?;
-        Ok(path)
+        let given_up = GivenUp::default();
+        let flag = Arc::clone(&given_up.0);
+        blocking(move || download(&url, &path, &progress, &flag).map(|()| path)).await
     }
+}
+
+/// A client that speaks TLS. The one for ClickHouse does not, so that it starts without reading
+/// the system's certificates and works where there are none.
+fn client() -> ureq::Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .build();
+    ureq::Agent::config_builder()
+        .user_agent(concat!("telemetry/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT_PATIENCE))
+        .timeout_per_read(Some(SILENCE_PATIENCE))
+        .build()
+        .into()
+}
+
+/// Follows redirections and heeds the variables that name a proxy.
+fn download(
+    url: &str,
+    path: &Path,
+    progress: &Progress,
+    given_up: &AtomicBool,
+) -> Result<(), FetchError> {
+    let failed = |source| FetchError::Http {
+        url: url.to_owned(),
+        source,
+    };
+    let response = client().get(url).call().map_err(failed)?;
+    if !response.status().is_success() {
+        return Err(FetchError::Status {
+            url: url.to_owned(),
+            status: response.status(),
+        });
+    }
+    if let Some(total) = response.body().content_length() {
+        progress.set_total(total, Unit::Bytes);
+    }
+    let mut file = File::create(path).map_err(FetchError::local(path))?;
+    let mut body = response.into_body().into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    let mut written = 0;
+    while !given_up.load(Ordering::Relaxed) {
+        let read = body
+            .read(&mut buffer)
+            .map_err(|error| failed(error.into()))?;
+        if read == 0 {
+            break;
+        }
+        written += read as u64;
+        if written > MAX_BYTES {
+            return Err(FetchError::TooLarge {
+                url: url.to_owned(),
+                limit: MAX_BYTES,
+            });
+        }
+        file.write_all(&buffer[..read])
+            .map_err(FetchError::local(path))?;
+        progress.set(written);
+    }
+    Ok(())
 }

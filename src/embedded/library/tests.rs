@@ -290,6 +290,42 @@ async fn a_download_that_is_given_up_leaves_neither_files_nor_processes() {
 }
 
 #[tokio::test]
+async fn a_release_that_never_ends_can_be_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut scene = Scene::new();
+    scene.installer.release.base_url = format!("http://{}", listener.local_addr().unwrap());
+    // Sends until the other end hangs up.
+    let server = async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 900000000\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        while stream.write_all(&[0; 1024]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let server = tokio::spawn(server);
+    let archive = |scene: &Scene| {
+        let work = format!("cache/.fetch-{}", std::process::id());
+        let archive = Platform::LinuxX64.release_asset();
+        scene.path(&work).join(archive).exists()
+    };
+    let begun = async {
+        while !archive(&scene) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        installed = scene.install() => panic!("{installed:?}"),
+        () = begun => {}
+    }
+    assert!(scene.leftovers().is_empty());
+    let hung_up = tokio::time::timeout(Duration::from_secs(20), server);
+    hung_up.await.expect("the download ends").unwrap();
+}
+
+#[tokio::test]
 async fn what_a_killed_install_left_is_removed_and_never_taken_for_good() {
     let scene = Scene::new().with_npm_package(&package());
     let stale = scene.path("cache/.fetch-1");
