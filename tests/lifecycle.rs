@@ -8,13 +8,13 @@ use std::{
     process::Child,
 };
 
-use insta::{assert_snapshot, with_settings};
+use insta::assert_snapshot;
 use support::{eventually, sandbox::Sandbox, stack::Stack};
 
 /// Compares output that holds ports, times and sizes.
 macro_rules! assert_stack_snapshot {
     ($stack:expr, $($snapshot:tt)*) => {
-        with_settings!({ filters => $stack.filters() }, { assert_snapshot!($($snapshot)*) })
+        $stack.snapshot_settings().bind(|| assert_snapshot!($($snapshot)*))
     };
 }
 
@@ -23,12 +23,57 @@ fn a_stack_is_started_and_stopped_and_each_twice_is_as_good_as_once() {
     let Some(stack) = Stack::prepare() else {
         return;
     };
-    assert_stack_snapshot!(stack, stack.telemetry("status").snapshot(), @"");
-    assert_stack_snapshot!(stack, stack.start_with("").snapshot(), @"");
-    assert_stack_snapshot!(stack, stack.start_with("--format json").snapshot(), @"");
-    assert_stack_snapshot!(stack, stack.telemetry("stop").snapshot(), @"");
-    assert_stack_snapshot!(stack, stack.telemetry("stop").snapshot(), @"");
-    assert_stack_snapshot!(stack, stack.telemetry("stop --format json").snapshot(), @"");
+    assert_stack_snapshot!(stack, stack.telemetry("status").snapshot(), @"
+    exit status: 0
+    --- stdout ---
+    Project  telemetry
+    Engine   embedded
+    State    not running
+    Data     none
+
+    `telemetry start` starts it
+    ");
+    assert_stack_snapshot!(stack, stack.start_with("").snapshot(), @r#"
+    exit status: 0
+    --- stdout ---
+    Started `telemetry` in [SECONDS] s
+
+    Endpoint         URL
+    OTLP/HTTP        http://127.0.0.1:[OTLP_HTTP]
+    OTLP/gRPC        http://127.0.0.1:[OTLP_GRPC]
+    ClickHouse HTTP  http://127.0.0.1:[CLICKHOUSE]
+    health           http://127.0.0.1:[HEALTH]
+
+    Next:
+      telemetry test           sends sample telemetry and finds it again
+      eval "$(telemetry env)"  points OpenTelemetry SDKs at the stack
+      telemetry status         shows how it is
+    --- stderr ---
+    Engine: embedded (a process on this machine, it needs no Docker)
+    Starting
+    "#);
+    assert_stack_snapshot!(stack, stack.start_with("--format json").snapshot(), @r#"
+    exit status: 0
+    --- stdout ---
+    {"schema_version":1,"command":"start","status":"ok","data":{"project":"telemetry","outcome":"already_running","engine":"embedded","clickhouse_version":"26.7.2.1","endpoints":{"otlp_http":"http://127.0.0.1:[OTLP_HTTP]","otlp_grpc":"http://127.0.0.1:[OTLP_GRPC]","clickhouse_http":"http://127.0.0.1:[CLICKHOUSE]","health":"http://127.0.0.1:[HEALTH]"},"clickhouse_user":"telemetry","data_directory":"[HOME]/.local/share/telemetry/telemetry","elapsed_ms":[MS]},"warnings":[],"error":null}
+    "#);
+    assert_stack_snapshot!(stack, stack.telemetry("stop").snapshot(), @"
+    exit status: 0
+    --- stdout ---
+    Stopped `telemetry` in [SECONDS] s
+    --- stderr ---
+    Stopping
+    ");
+    assert_stack_snapshot!(stack, stack.telemetry("stop").snapshot(), @"
+    exit status: 0
+    --- stdout ---
+    `telemetry` is not running
+    ");
+    assert_stack_snapshot!(stack, stack.telemetry("stop --format json").snapshot(), @r#"
+    exit status: 0
+    --- stdout ---
+    {"schema_version":1,"command":"stop","status":"ok","data":{"project":"telemetry","outcome":"not_running","elapsed_ms":[MS]},"warnings":[],"error":null}
+    "#);
     assert_eq!(stack.state(), "not_running");
 }
 
@@ -40,7 +85,7 @@ fn a_running_stack_warns_of_settings_that_it_was_not_started_with() {
     let run = stack.start_with("--retention-days 7 --quiet --format json");
     let ended = run.env("CLICKHOUSE_PASSWORD", "secret").json();
     assert_eq!(ended["data"]["outcome"], "already_running");
-    assert_snapshot!(ended["warnings"], @"");
+    assert_snapshot!(ended["warnings"], @r#"["the stack runs with other values of `CLICKHOUSE_PASSWORD`, `TELEMETRY_RETENTION_DAYS`; `telemetry restart` applies the new ones"]"#);
 }
 
 #[test]
@@ -68,7 +113,11 @@ fn health_probes_every_endpoint_from_outside() {
     let Some(stack) = Stack::start() else {
         return;
     };
-    assert_stack_snapshot!(stack, stack.telemetry("health --format json").snapshot(), @"");
+    assert_stack_snapshot!(stack, stack.telemetry("health --format json").snapshot(), @r#"
+    exit status: 0
+    --- stdout ---
+    {"schema_version":1,"command":"health","status":"ok","data":{"healthy":true,"probes":[{"endpoint":"otlp_http","url":"http://127.0.0.1:[OTLP_HTTP]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"otlp_grpc","url":"http://127.0.0.1:[OTLP_GRPC]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"clickhouse_http","url":"http://127.0.0.1:[CLICKHOUSE]","question":"SELECT 1","passed":true,"latency_us":[US],"reason":null},{"endpoint":"health","url":"http://127.0.0.1:[HEALTH]","question":"GET /","passed":true,"latency_us":[US],"reason":null}]},"warnings":[],"error":null}
+    "#);
     let ended = stack.telemetry("health --wait").output();
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
 
@@ -87,7 +136,11 @@ fn health_probes_every_endpoint_from_outside() {
     let ended = stack.telemetry("health").output();
     assert_eq!(ended.status, Some(4));
     assert_eq!(ended.stdout.matches("FAILED").count(), 4);
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"
+    error[unhealthy]: 4 of 4 probes failed
+
+    hint: `telemetry start` starts the stack
+    ");
     let run = stack.telemetry("health --wait --timeout 1 --format json");
     let json = run.json();
     assert_eq!(json["error"]["code"], "unhealthy");
@@ -117,7 +170,11 @@ fn the_log_is_shown_from_where_it_is_asked_for_and_followed() {
     let Some(stack) = Stack::prepare() else {
         return;
     };
-    assert_snapshot!(stack.telemetry("logs").snapshot(), @"");
+    assert_snapshot!(stack.telemetry("logs").snapshot(), @"
+    exit status: 0
+    --- stderr ---
+    There is no log yet; `telemetry start` begins one
+    ");
     assert_eq!(stack.start_with("").output().status, Some(0));
     let log = stack.telemetry("logs").output().stdout;
     assert!(log.contains("the schema is in place"), "{log}");
@@ -156,7 +213,13 @@ fn clean_asks_and_removes_the_stack_and_nothing_else() {
     let ended = stack.telemetry("clean").output();
     assert_eq!(ended.status, Some(3));
     assert_eq!(stack.state(), "running");
-    assert_stack_snapshot!(stack, stack.telemetry("clean --yes").snapshot(), @"");
+    assert_stack_snapshot!(stack, stack.telemetry("clean --yes").snapshot(), @"
+    exit status: 0
+    --- stdout ---
+    Deleted `[HOME]/.local/share/telemetry/telemetry` ([SIZE])
+    --- stderr ---
+    Stopping
+    ");
     assert!(!stack.directory().exists());
     assert!(
         stack
@@ -165,7 +228,11 @@ fn clean_asks_and_removes_the_stack_and_nothing_else() {
             .join("file")
             .exists()
     );
-    assert_stack_snapshot!(stack, stack.telemetry("clean --yes --format json").snapshot(), @"");
+    assert_stack_snapshot!(stack, stack.telemetry("clean --yes --format json").snapshot(), @r#"
+    exit status: 0
+    --- stdout ---
+    {"schema_version":1,"command":"clean","status":"ok","data":{"project":"telemetry","directory":"[HOME]/.local/share/telemetry/telemetry","removed":false,"bytes":0},"warnings":[],"error":null}
+    "#);
 }
 
 #[test]
@@ -270,6 +337,27 @@ fn a_taken_port_is_told_with_who_holds_it_and_nothing_is_started() {
 }
 
 #[test]
+fn a_restart_that_would_fail_leaves_the_stack_running() {
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let server = stack.server();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let restart = format!("restart --otlp-http-port {port}");
+    let ended = stack.telemetry(&restart).output();
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.stderr.contains("error[port_in_use]"),
+        "{}",
+        ended.stderr
+    );
+    let run = stack.telemetry("restart --host 0.0.0.0");
+    assert_eq!(run.output().status, Some(1));
+    assert_eq!(stack.server(), server);
+}
+
+#[test]
 fn a_start_that_is_interrupted_leaves_nothing_running() {
     let Some(stack) = Stack::prepare() else {
         return;
@@ -305,7 +393,11 @@ fn in_the_foreground_a_stack_drains_at_sigterm() {
     assert_eq!(already["data"]["outcome"], "already_running");
     let ended = stack.start_with("--foreground").output();
     assert_eq!(ended.status, Some(1));
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"
+    error[stack_busy]: the stack of project `telemetry` runs already, in another process
+
+    hint: `telemetry stop` stops it
+    ");
 
     Stack::signal("TERM", child.id().into());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
@@ -373,10 +465,22 @@ fn a_library_that_is_none_is_told() {
 #[test]
 fn default_passwords_are_not_exposed_to_the_network() {
     let sandbox = Sandbox::new();
-    assert_snapshot!(sandbox.telemetry("start --host 0.0.0.0").snapshot(), @"");
+    assert_snapshot!(sandbox.telemetry("start --host 0.0.0.0").snapshot(), @"
+    exit status: 1
+    --- stderr ---
+    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD` and `CLICKHOUSE_GRAFANA_PASSWORD`
+
+    hint: set `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD` and `CLICKHOUSE_GRAFANA_PASSWORD` in the environment or in `.env`, or leave out `--host`
+    ");
     let run = sandbox.telemetry("start --host 0.0.0.0");
     let run = run
         .env("CLICKHOUSE_PASSWORD", "a")
         .env("CLICKHOUSE_INGEST_PASSWORD", "b");
-    assert_snapshot!(run.snapshot(), @"");
+    assert_snapshot!(run.snapshot(), @"
+    exit status: 1
+    --- stderr ---
+    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_GRAFANA_PASSWORD`
+
+    hint: set `CLICKHOUSE_GRAFANA_PASSWORD` in the environment or in `.env`, or leave out `--host`
+    ");
 }

@@ -11,7 +11,7 @@ use crate::{
     cli::RestartArgs,
     context::Context,
     error::Result,
-    stack::{Start, Stopped},
+    stack::{Start, Stopped, lifecycle, port::preflight_beside},
 };
 
 /// How long it may take to store what was received.
@@ -26,6 +26,12 @@ pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
     context.settings.check_exposure()?;
     let engine = engine(context, &project).await?;
     let lock = lock(context, &project, patience).await?;
+    let running = lifecycle::running(&project, &engine, patience).await?;
+    let held = match (&running, &context.record) {
+        (Some(_), Some(record)) => Some(&record.endpoints),
+        _ => None,
+    };
+    preflight_beside(&context.settings.endpoints(), held)?;
     let stopped = unless_interrupted(stop(context, DRAIN_PATIENCE)).await?;
     let outcome = match stopped {
         Stopped::NotRunning => Outcome::Started,

@@ -176,18 +176,12 @@ async fn in_foreground(
     patience: Duration,
     started: Instant,
 ) -> Result<()> {
+    let observed = EmbeddedEngine::new(project);
+    refuse_beside(context, project, &observed, patience).await?;
     let engine = engine(context, project).await?;
     let lock = lock(context, project, patience).await?;
-    if lifecycle::running(project, &engine, patience)
-        .await?
-        .is_some()
-    {
-        return Err(RunsElsewhere {
-            project: project.name().to_owned(),
-            stop: context.command("stop"),
-        }
-        .into());
-    }
+    // Another may have started it while this one looked for the library or waited for the lock.
+    refuse_beside(context, project, &observed, patience).await?;
     let desired = context.settings.desired();
     let recorded = context.settings.to_recorded();
     let mut recording = Some(Recording::begin(
@@ -210,6 +204,23 @@ async fn in_foreground(
         recording.undo()?;
     }
     ended
+}
+
+/// Refuses to run a stack beside the one that runs.
+async fn refuse_beside(
+    context: &Context,
+    project: &Project,
+    engine: &EmbeddedEngine,
+    patience: Duration,
+) -> Result<()> {
+    match lifecycle::running(project, engine, patience).await? {
+        None => Ok(()),
+        Some(_) => Err(RunsElsewhere {
+            project: project.name().to_owned(),
+            stop: context.command("stop"),
+        }
+        .into()),
+    }
 }
 
 /// Where the stack runs.

@@ -123,6 +123,19 @@ impl fmt::Display for Taken<'_> {
 ///
 /// The first that cannot. A port may still be taken between this and its use.
 pub fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
+    preflight_beside(endpoints, None)
+}
+
+/// The same for a stack that listens on `held` now and will have given that up by then.
+pub fn preflight_beside(endpoints: &Endpoints, held: Option<&Endpoints>) -> Result<(), PortError> {
+    // Whatever the address: on another one, the port is as taken by the stack itself.
+    let holds = |port| {
+        held.is_some_and(|held| {
+            Endpoint::ALL
+                .iter()
+                .any(|&own| held.listen(own).port() == port)
+        })
+    };
     for (index, &second) in Endpoint::ALL.iter().enumerate() {
         let port = endpoints.listen(second).port();
         if let Some(&first) = Endpoint::ALL[..index]
@@ -138,6 +151,9 @@ pub fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
     }
     for endpoint in Endpoint::ALL {
         let address = endpoints.listen(endpoint);
+        if holds(address.port()) {
+            continue;
+        }
         // The standard library sets SO_REUSEADDR, as the server does: connections of a stack
         // that just stopped do not count as taken.
         match TcpListener::bind(address) {

@@ -149,21 +149,27 @@ impl Stack {
             .to_owned()
     }
 
-    /// What to replace in output, so that it is the same in every run.
-    pub fn filters(&self) -> Vec<(String, &'static str)> {
-        let port = |port: u16| format!(r"\b{port}\b");
-        vec![
-            (port(self.ports.otlp_http), "[OTLP_HTTP]"),
-            (port(self.ports.otlp_grpc), "[OTLP_GRPC]"),
-            (port(self.ports.clickhouse), "[CLICKHOUSE]"),
-            (port(self.ports.health), "[HEALTH]"),
-            (r"\d+\.\d\d s\b".to_owned(), "[SECONDS] s"),
-            (r"\(\d+(\.\d+)? [KM]iB\)".to_owned(), "([SIZE])"),
-            (r"\(pid \d+\)".to_owned(), "(pid [PID])"),
-            (r#""elapsed_ms":\d+"#.to_owned(), r#""elapsed_ms":[MS]"#),
-            (r#""latency_us":\d+"#.to_owned(), r#""latency_us":[US]"#),
-            (r#""bytes":[1-9]\d*"#.to_owned(), r#""bytes":[BYTES]"#),
-        ]
+    /// Settings for snapshots, in which what differs from run to run is replaced.
+    pub fn snapshot_settings(&self) -> insta::Settings {
+        let mut settings = insta::Settings::clone_current();
+        for (port, name) in [
+            (self.ports.otlp_http, "[OTLP_HTTP]"),
+            (self.ports.otlp_grpc, "[OTLP_GRPC]"),
+            (self.ports.clickhouse, "[CLICKHOUSE]"),
+            (self.ports.health, "[HEALTH]"),
+        ] {
+            settings.add_filter(&format!(r"\b{port}\b"), name);
+        }
+        for (pattern, replacement) in [
+            (r"\d+\.\d\d s\b", "[SECONDS] s"),
+            (r"\(\d+(\.\d+)? [KM]iB\)", "([SIZE])"),
+            (r#""elapsed_ms":\d+"#, r#""elapsed_ms":[MS]"#),
+            (r#""latency_us":\d+"#, r#""latency_us":[US]"#),
+            (r#""bytes":[1-9]\d*"#, r#""bytes":[BYTES]"#),
+        ] {
+            settings.add_filter(pattern, replacement);
+        }
+        settings
     }
 
     fn configured<'s>(&self, run: Run<'s>) -> Run<'s> {

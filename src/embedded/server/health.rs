@@ -158,7 +158,7 @@ mod tests {
         unavailable.cancel();
         let (status, body) = answer().await;
         assert_eq!(status, 503);
-        insta::assert_snapshot!(body, @"");
+        insta::assert_snapshot!(body, @r#"{"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""}"#);
 
         closed.cancel();
         serving.await.unwrap();
