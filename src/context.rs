@@ -97,15 +97,19 @@ impl Context {
         }
     }
 
-    /// A client of the stack's ClickHouse, as the user with all rights.
-    pub fn clickhouse(&self) -> Client {
+    /// A client of what the stack offers over HTTP.
+    pub fn http() -> reqwest::Client {
         // What is on this machine is never behind a proxy.
-        let http = reqwest::Client::builder()
+        reqwest::Client::builder()
             .no_proxy()
             .build()
-            .expect("without TLS, nothing has to be loaded");
+            .expect("without TLS, nothing has to be loaded")
+    }
+
+    /// A client of the stack's ClickHouse, as the user with all rights.
+    pub fn clickhouse(&self) -> Client {
         Client::new(
-            http,
+            Self::http(),
             self.settings.endpoints().url(Endpoint::ClickhouseHttp),
             &self.settings.clickhouse_user.value,
             self.settings.clickhouse_password.value.expose(),

@@ -9,11 +9,10 @@ use serde::Serialize;
 
 use crate::{
     cli::HealthArgs,
-    clickhouse::Client,
     context::Context,
     error::{Code, Failure, Result},
     output::{Output, Screen, Table, Unit},
-    stack::{Endpoint, Probe, RunState, probe_all},
+    stack::{Probe, RunState, probe_all},
 };
 
 /// How long to wait between two rounds of probes.
@@ -70,19 +69,8 @@ pub(super) async fn run(context: &Context, args: &HealthArgs) -> Result<()> {
 
 /// Probes until every probe passes, or until `deadline`; once, if there is none.
 async fn probe_until(context: &Context, deadline: Option<Instant>) -> Report {
-    let settings = &context.settings;
-    let endpoints = settings.endpoints();
-    // What is on this machine is never behind a proxy.
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("without TLS, nothing has to be loaded");
-    let clickhouse = Client::new(
-        http.clone(),
-        endpoints.url(Endpoint::ClickhouseHttp),
-        &settings.clickhouse_user.value,
-        settings.clickhouse_password.value.expose(),
-    );
+    let endpoints = context.settings.endpoints();
+    let (http, clickhouse) = (Context::http(), context.clickhouse());
     let mut progress = None;
     loop {
         let probes = probe_all(&http, &endpoints, &clickhouse).await;

@@ -13,6 +13,7 @@ use super::interrupt::unless_interrupted;
 use crate::{
     cli::StartArgs,
     context::Context,
+    embedded::library,
     error::{Code, Failure, Result},
     output::{Output, Screen, Table},
     settings::{EngineChoice, Origin, Recorded},
@@ -67,21 +68,6 @@ impl Failure for RunsElsewhere {
     }
 }
 
-/// No library is set.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no engine library to start")]
-struct NoLibrary;
-
-impl Failure for NoLibrary {
-    fn code(&self) -> Code {
-        Code::NoEngine
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("`TELEMETRY_ENGINE_LIBRARY` names the file `libchdb.so`".to_owned())
-    }
-}
-
 /// Runs the command.
 pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
     let started = Instant::now();
@@ -125,18 +111,15 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Embed
     context
         .printer
         .status(&format!("Engine: {kind} ({reason})"));
-    let library = unless_interrupted(library(context)).await?;
+    let setting = context.settings.engine_library.as_ref();
+    let setting = setting.map(|setting| setting.value.as_path());
+    let printer = &context.printer;
+    let library =
+        unless_interrupted(async { Ok(library::obtain(setting, printer).await?) }).await?;
     context
         .printer
         .detail(&format!("Engine library: {}", library.display()));
     Ok(EmbeddedEngine::new(project).with_library(library))
-}
-
-/// The chDB library.
-async fn library(context: &Context) -> Result<PathBuf> {
-    std::future::ready(()).await;
-    let setting = context.settings.engine_library.as_ref();
-    Ok(setting.ok_or(NoLibrary)?.value.clone())
 }
 
 /// The right to change the stack.

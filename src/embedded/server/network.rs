@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::health::Health;
 use super::{Credentials, ServerError, ServerSpec, Sockets, readiness};
 use crate::embedded::chdb::Engine;
-use crate::embedded::receiver::{EngineWriter, Limits, Listeners, Receiver, ReceiverError};
+use crate::embedded::receiver::{
+    EngineWriter, Limits, Listeners, LogRows, MetricRows, Receiver, ReceiverError, TraceRows,
+};
 
 /// Serves everything until `shutdown`, calling `ready` once every endpoint answers; then stops
 /// accepting, drains, and returns when what was received is stored.
@@ -90,9 +92,8 @@ fn part_ended(part: &'static str, stop: &CancellationToken) -> Result<(), Server
 
 /// The OTLP receiver.
 fn receiver(engine: &Engine) -> Result<Receiver, ReceiverError> {
-    use super::placeholder::{Logs, Metrics, Traces};
     let writer = |_| EngineWriter::new(engine.clone());
-    Receiver::start::<Traces, Metrics, Logs, _>(Limits::default(), writer)
+    Receiver::start::<TraceRows, MetricRows, LogRows, _>(Limits::default(), writer)
 }
 
 /// ClickHouse's HTTP interface.

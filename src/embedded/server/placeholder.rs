@@ -1,5 +1,5 @@
-//! Stands in for the mapping of OTLP to rows and for ClickHouse's HTTP interface until they are
-//! here; nothing else refers to it but the two functions in `network.rs`.
+//! Stands in for ClickHouse's HTTP interface until it is here; nothing else refers to it but one
+//! function in `network.rs`.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -8,44 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Credentials;
 use crate::embedded::chdb::Engine;
-use crate::embedded::receiver::{Decoded, Encoding, Rows, Signal};
-
-macro_rules! unstored {
-    ($name:ident) => {
-        #[derive(Default)]
-        pub(super) struct $name;
-
-        impl Rows for $name {
-            const SIGNAL: Signal = Signal::$name;
-            const INSERT: &'static str = "";
-            type Request = ();
-
-            fn decode(_: &[u8], _: Encoding) -> Result<Decoded<()>, String> {
-                Err("this build stores nothing".to_owned())
-            }
-
-            fn push(&mut self, (): &()) -> usize {
-                0
-            }
-
-            fn rows(&self) -> usize {
-                0
-            }
-
-            fn byte_size(&self) -> usize {
-                0
-            }
-
-            fn encode(self) -> Vec<u8> {
-                Vec::new()
-            }
-        }
-    };
-}
-
-unstored!(Traces);
-unstored!(Metrics);
-unstored!(Logs);
 
 pub(super) async fn clickhouse(
     engine: Engine,
