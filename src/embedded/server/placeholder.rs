@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -39,15 +40,24 @@ async fn statement(
         let refusal = "Code: 516. DB::Exception: wrong password. (AUTHENTICATION_FAILED)";
         return (StatusCode::FORBIDDEN, refusal.to_owned());
     }
-    let options = uri.query().unwrap_or_default().split('&');
-    let format = options
-        .filter_map(|option| option.strip_prefix("default_format="))
-        .next_back()
-        .unwrap_or("TabSeparated")
-        .to_owned();
     let done = tokio::task::spawn_blocking(move || {
         let mut connection = engine.connect().map_err(|error| error.to_string())?;
-        let answer = connection.execute(body.as_bytes(), &format, &[]);
+        let (mut format, mut parameters) = ("TabSeparated".to_owned(), Vec::new());
+        let query = uri.query().unwrap_or_default().replace('+', " ");
+        for (name, value) in query.split('&').filter_map(|option| option.split_once('=')) {
+            let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+            match (name, name.strip_prefix("param_")) {
+                (_, Some(name)) => parameters.push((name.to_owned(), value.into_bytes())),
+                ("default_format", _) => format = value,
+                ("database", _) => {
+                    let sql = format!("USE {value}");
+                    let done = connection.execute(sql.as_bytes(), "Null", &[]);
+                    done.map_err(|error| error.to_string())?;
+                }
+                _ => {}
+            }
+        }
+        let answer = connection.execute(body.as_bytes(), &format, &parameters);
         let answer = answer.map_err(|error| error.to_string())?;
         Ok::<_, String>(String::from_utf8_lossy(answer.data()).into_owned())
     });
