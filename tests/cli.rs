@@ -230,6 +230,7 @@ fn env_points_sdks_at_the_stack() {
     --- stdout ---
     AUTOMAGIK_TELEMETRY_ENABLED=true
     AUTOMAGIK_TELEMETRY_BACKEND=clickhouse
+    AUTOMAGIK_TELEMETRY_ENDPOINT=http://127.0.0.1:4318/v1/traces
     AUTOMAGIK_TELEMETRY_CLICKHOUSE_ENDPOINT=http://127.0.0.1:8123
     AUTOMAGIK_TELEMETRY_CLICKHOUSE_DATABASE=telemetry
     AUTOMAGIK_TELEMETRY_CLICKHOUSE_USERNAME=ingest
@@ -246,6 +247,16 @@ fn env_points_sdks_at_the_stack() {
       "OTEL_LOGS_EXPORTER": "otlp"
     }
     "#);
+    let run = sandbox.telemetry("env --sdk otel --protocol grpc");
+    assert_snapshot!(run.snapshot(), @"
+    exit status: 0
+    --- stdout ---
+    export OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:4317'
+    export OTEL_EXPORTER_OTLP_PROTOCOL='grpc'
+    export OTEL_TRACES_EXPORTER='otlp'
+    export OTEL_METRICS_EXPORTER='otlp'
+    export OTEL_LOGS_EXPORTER='otlp'
+    ");
     let run = sandbox.telemetry("env --sdk automagik --format json");
     assert_snapshot!(run.snapshot(), @r#"
     exit status: 0

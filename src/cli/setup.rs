@@ -3,17 +3,23 @@
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
+use super::Protocol;
+
 /// Arguments of `telemetry env`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   eval \"$(telemetry env)\"
+  eval \"$(telemetry env --sdk otel --protocol grpc)\"
   telemetry env --as dotenv >> .env
   telemetry env --sdk automagik-clickhouse --as json")]
 pub struct EnvArgs {
     /// Whose variables
     #[arg(long, value_enum, default_value_t)]
     pub sdk: Sdk,
+    /// How OpenTelemetry SDKs shall send; some can do it in one way only
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: Protocol,
     /// How to write them
     #[arg(long = "as", value_enum, default_value_t, value_name = "FORM")]
     pub form: EnvForm,

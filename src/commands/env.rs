@@ -8,7 +8,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use crate::{
-    cli::{EnvArgs, EnvForm, Sdk},
+    cli::{EnvArgs, EnvForm, Protocol, Sdk},
     context::Context,
     error::Result,
     output::{Output, Screen},
@@ -27,28 +27,34 @@ struct Variables {
 /// Prints the variables.
 pub(super) fn run(context: &Context, args: &EnvArgs) -> Result<()> {
     context.printer.print(&Variables {
-        list: variables(&context.settings, args.sdk),
+        list: variables(&context.settings, args),
         form: args.form,
     })
 }
 
-fn variables(settings: &Settings, sdk: Sdk) -> Vec<Variable> {
-    match sdk {
-        Sdk::All => [otel(settings), automagik(settings)].concat(),
-        Sdk::Otel => otel(settings),
+fn variables(settings: &Settings, args: &EnvArgs) -> Vec<Variable> {
+    let otel = || otel(settings, args.protocol);
+    match args.sdk {
+        Sdk::All => [otel(), automagik(settings)].concat(),
+        Sdk::Otel => otel(),
         Sdk::Automagik => automagik(settings),
         Sdk::AutomagikClickhouse => automagik_clickhouse(settings),
     }
 }
 
 /// The specification's variables. Not every SDK sends all signals unless told to.
-fn otel(settings: &Settings) -> Vec<Variable> {
+fn otel(settings: &Settings, protocol: Protocol) -> Vec<Variable> {
+    let (endpoint, protocol) = match protocol {
+        Protocol::Grpc => (Endpoint::OtlpGrpc, "grpc"),
+        Protocol::HttpProtobuf => (Endpoint::OtlpHttp, "http/protobuf"),
+        Protocol::HttpJson => (Endpoint::OtlpHttp, "http/json"),
+    };
     vec![
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            settings.endpoints().url(Endpoint::OtlpHttp),
+            settings.endpoints().url(endpoint),
         ),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned()),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
         ("OTEL_TRACES_EXPORTER", "otlp".to_owned()),
         ("OTEL_METRICS_EXPORTER", "otlp".to_owned()),
         ("OTEL_LOGS_EXPORTER", "otlp".to_owned()),
@@ -71,11 +77,16 @@ fn automagik(settings: &Settings) -> Vec<Variable> {
 }
 
 /// The same for its second backend, which only inserts, so it need not be able to do more.
+///
+/// The endpoint of OTLP is there too: the TypeScript SDK sends metrics and logs over OTLP with
+/// this backend as well, and without it to its makers' public endpoint.
 fn automagik_clickhouse(settings: &Settings) -> Vec<Variable> {
     let password = settings.clickhouse_ingest_password.value.expose();
+    let otlp = settings.endpoints().url(Endpoint::OtlpHttp);
     vec![
         ("AUTOMAGIK_TELEMETRY_ENABLED", "true".to_owned()),
         ("AUTOMAGIK_TELEMETRY_BACKEND", "clickhouse".to_owned()),
+        ("AUTOMAGIK_TELEMETRY_ENDPOINT", format!("{otlp}/v1/traces")),
         (
             "AUTOMAGIK_TELEMETRY_CLICKHOUSE_ENDPOINT",
             settings.endpoints().url(Endpoint::ClickhouseHttp),
