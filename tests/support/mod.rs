@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::print_stderr, reason = "what a failed test has to say")]
 
+pub mod clients;
 pub mod sandbox;
 pub mod stack;
 

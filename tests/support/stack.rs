@@ -113,6 +113,29 @@ impl Stack {
         format!("http://127.0.0.1:{}{path}", self.ports.clickhouse)
     }
 
+    /// ClickHouse's answer to a statement, tab-separated, without the last line's end.
+    pub fn query(&self, sql: &str) -> String {
+        let request = reqwest::Client::new()
+            .post(self.clickhouse_url("/"))
+            .query(&[
+                ("database", "telemetry"),
+                ("default_format", "TabSeparated"),
+            ])
+            .basic_auth("telemetry", Some("telemetry_password"))
+            .body(sql.to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let (status, text) = runtime.block_on(async {
+            let answer = request.send().await.expect("ClickHouse answers");
+            let status = answer.status();
+            (status, answer.text().await.expect("the answer is text"))
+        });
+        assert!(status.is_success(), "{sql}: {text}");
+        text.strip_suffix('\n').unwrap_or(&text).to_owned()
+    }
+
     /// A URL on the port of the health check.
     pub fn health_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.ports.health)
