@@ -238,11 +238,11 @@ fn automagik_for_python_inserts_into_clickhouse() {
     };
     let spans = "SELECT span_name, span_kind, status_code, duration_ms, length(trace_id),
             length(span_id), service_name, project_name, project_version, environment,
-            instrumentation_library_name, attributes['feature_name']
+            attributes['feature_name'], instrumentation_library_name
         FROM traces ORDER BY span_name";
     assert_snapshot!(stack.query(spans), @"
-    automagik.error	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production	automagik-telemetry	
-    automagik.feature.used	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production	automagik-telemetry	checkout
+    automagik.error	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production		automagik-telemetry
+    automagik.feature.used	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production	checkout	automagik-telemetry
     ");
     let log = "SELECT body, body_type, severity_text, severity_number, attributes, service_name,
             project_name, environment, length(log_id)
