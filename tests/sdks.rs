@@ -5,7 +5,6 @@ mod support;
 
 use std::{collections::BTreeMap, process::Command};
 
-use insta::assert_snapshot;
 use support::{
     clients::{self, Clients},
     stack::Stack,
@@ -37,6 +36,13 @@ fn node(clients: &Clients, program: &str) -> Command {
     node
 }
 
+/// Asserts what the rows of an answer are; their columns are separated by ` | `.
+fn assert_rows(stack: &Stack, sql: &str, expected: &[&str]) {
+    let answer = stack.query(sql).replace('\t', " | ");
+    let rows: Vec<_> = answer.lines().collect();
+    assert_eq!(rows, expected, "{sql}");
+}
+
 /// Asserts that the trace of the `otel` programs is there, with all that belongs to it.
 fn assert_trace(stack: &Stack, trace_id: &str) {
     assert!(
@@ -46,17 +52,25 @@ fn assert_trace(stack: &Stack, trace_id: &str) {
     let spans = "SELECT span_name, span_kind, status_code, status_message,
             duration_ms, duration_ns, parent_span_id = '' AS is_root
         FROM traces ORDER BY span_name";
-    assert_snapshot!(stack.query(spans), @r"
-    POST /checkout	SERVER	OK		1500	1500250000	1
-    charge card	CLIENT	ERROR	card declined	5	5000000	0
-    orders process	CONSUMER	OK		7	7000000	0
-    orders publish	PRODUCER	OK		1	1000000	0
-    price cart	INTERNAL	OK		0	999999	0
-    ");
+    assert_rows(
+        stack,
+        spans,
+        &[
+            "POST /checkout | SERVER | OK |  | 1500 | 1500250000 | 1",
+            "charge card | CLIENT | ERROR | card declined | 5 | 5000000 | 0",
+            "orders process | CONSUMER | OK |  | 7 | 7000000 | 0",
+            "orders publish | PRODUCER | OK |  | 1 | 1000000 | 0",
+            "price cart | INTERNAL | OK |  | 0 | 999999 | 0",
+        ],
+    );
     let of_all = "SELECT DISTINCT service_name, project_name, project_version, environment,
             instrumentation_library_name, instrumentation_library_version
         FROM traces";
-    assert_snapshot!(stack.query(of_all), @"shop-api	shop	1.2.3	staging	shop.tracer	1.0.0");
+    assert_rows(
+        stack,
+        of_all,
+        &["shop-api | shop | 1.2.3 | staging | shop.tracer | 1.0.0"],
+    );
     let ids = "SELECT DISTINCT trace_id, lower(hex(unhex(span_id))) = span_id, length(span_id)
         FROM traces";
     assert_eq!(stack.query(ids), format!("{trace_id}\t1\t16"));
@@ -67,15 +81,23 @@ fn assert_trace(stack: &Stack, trace_id: &str) {
             attributes['http.response.status_code'], attributes['cart.items'],
             attributes['cart.total'], attributes['customer.known']
         FROM traces WHERE span_kind = 'SERVER'";
-    assert_snapshot!(stack.query(attributes), @r#"POST	502	["tea","milk"]	12.5	true"#);
+    assert_rows(
+        stack,
+        attributes,
+        &[r#"POST | 502 | ["tea","milk"] | 12.5 | true"#],
+    );
     let event = "SELECT events.name, events.attributes,
             toUnixTimestamp64Nano(events.timestamp[1]) - toUnixTimestamp64Nano(timestamp)
         FROM traces WHERE notEmpty(events.name)";
-    assert_snapshot!(stack.query(event), @"['declined']	[{'reason':'funds'}]	2000000");
+    assert_rows(
+        stack,
+        event,
+        &["['declined'] | [{'reason':'funds'}] | 2000000"],
+    );
     let link = "WITH (SELECT span_id FROM traces WHERE span_kind = 'PRODUCER') AS producer
         SELECT links.trace_id = [trace_id], links.span_id = [producer], links.attributes
         FROM traces WHERE notEmpty(links.span_id)";
-    assert_snapshot!(stack.query(link), @"1	1	[{'queue':'orders'}]");
+    assert_rows(stack, link, &["1 | 1 | [{'queue':'orders'}]"]);
 }
 
 /// Asserts that their log record is there.
@@ -83,7 +105,13 @@ fn assert_log(stack: &Stack) {
     let record = "SELECT body, body_type, severity_text, severity_number,
             attributes, service_name, project_name, project_version, environment
         FROM logs";
-    assert_snapshot!(stack.query(record), @"card declined	STRING	WARN	13	{'order.id':'42'}	shop-api	shop	1.2.3	staging");
+    assert_rows(
+        stack,
+        record,
+        &[
+            "card declined | STRING | WARN | 13 | {'order.id':'42'} | shop-api | shop | 1.2.3 | staging",
+        ],
+    );
     let with_its_span = "SELECT count() FROM logs JOIN traces USING (trace_id, span_id)
         WHERE span_kind = 'SERVER' AND logs.timestamp = traces.timestamp";
     assert_eq!(stack.query(with_its_span), "1");
@@ -94,25 +122,37 @@ fn assert_metrics(stack: &Stack) {
     let values = "SELECT metric_name, metric_type, value, is_monotonic, aggregation_temporality,
             metric_unit, metric_description, attributes
         FROM metrics ORDER BY metric_name";
-    assert_snapshot!(stack.query(values), @"
-    carts	SUM	-2	0	CUMULATIVE			{}
-    latency	HISTOGRAM	0	0	CUMULATIVE	ms		{}
-    orders	SUM	3	1	CUMULATIVE	{order}	Orders taken	{'shop':'tea'}
-    queue.depth	GAUGE	7.5	0	UNSPECIFIED			{}
-    size	EXPONENTIAL_HISTOGRAM	0	0	CUMULATIVE	By		{}
-    ");
+    assert_rows(
+        stack,
+        values,
+        &[
+            "carts | SUM | -2 | 0 | CUMULATIVE |  |  | {}",
+            "latency | HISTOGRAM | 0 | 0 | CUMULATIVE | ms |  | {}",
+            "orders | SUM | 3 | 1 | CUMULATIVE | {order} | Orders taken | {'shop':'tea'}",
+            "queue.depth | GAUGE | 7.5 | 0 | UNSPECIFIED |  |  | {}",
+            "size | EXPONENTIAL_HISTOGRAM | 0 | 0 | CUMULATIVE | By |  | {}",
+        ],
+    );
     let histograms = "SELECT metric_name, histogram_count, histogram_sum, histogram_min,
             histogram_max, histogram_bucket_counts, histogram_explicit_bounds,
             arraySum(exponential_positive_bucket_counts)
         FROM metrics WHERE metric_type LIKE '%HISTOGRAM' ORDER BY metric_name";
-    assert_snapshot!(stack.query(histograms), @"
-    latency	3	555	5	500	[1,1,1]	[10,100]	0
-    size	3	555	5	500	[]	[]	3
-    ");
+    assert_rows(
+        stack,
+        histograms,
+        &[
+            "latency | 3 | 555 | 5 | 500 | [1,1,1] | [10,100] | 0",
+            "size | 3 | 555 | 5 | 500 | [] | [] | 3",
+        ],
+    );
     let of_all = "SELECT DISTINCT service_name, project_name, project_version, environment,
             instrumentation_library_name
         FROM metrics";
-    assert_snapshot!(stack.query(of_all), @"shop-api	shop	1.2.3	staging	shop.meter");
+    assert_rows(
+        stack,
+        of_all,
+        &["shop-api | shop | 1.2.3 | staging | shop.meter"],
+    );
 }
 
 /// Sends by an `otel` program, and asserts that everything is there.
@@ -175,21 +215,29 @@ fn assert_automagik_events(stack: &Stack) {
             length(span_id), service_name, project_name, project_version, environment,
             length(user_id), length(session_id)
         FROM traces ORDER BY span_name";
-    assert_snapshot!(stack.query(spans), @"
-    automagik.error	INTERNAL	OK	0	32	16	omni	omni	1.2.3	development	36	36
-    automagik.feature.used	INTERNAL	OK	0	32	16	omni	omni	1.2.3	development	36	36
-    ");
+    assert_rows(
+        stack,
+        spans,
+        &[
+            "automagik.error | INTERNAL | OK | 0 | 32 | 16 | omni | omni | 1.2.3 | development | 36 | 36",
+            "automagik.feature.used | INTERNAL | OK | 0 | 32 | 16 | omni | omni | 1.2.3 | development | 36 | 36",
+        ],
+    );
     let attributes = "SELECT attributes['feature_name'], attributes['items'],
             attributes['known'], attributes['system.project_name']
         FROM traces WHERE span_name = 'automagik.feature.used'";
-    assert_snapshot!(stack.query(attributes), @"checkout	2	true	omni");
+    assert_rows(stack, attributes, &["checkout | 2 | true | omni"]);
 }
 
 fn assert_automagik_log(stack: &Stack) {
     let log = "SELECT body, severity_text, severity_number, attributes['order'], service_name,
             project_name, project_version, environment
         FROM logs";
-    assert_snapshot!(stack.query(log), @"card declined	WARN	13	42	omni	omni	1.2.3	development");
+    assert_rows(
+        stack,
+        log,
+        &["card declined | WARN | 13 | 42 | omni | omni | 1.2.3 | development"],
+    );
 }
 
 fn assert_automagik_metrics(stack: &Stack, unit: &str) {
@@ -197,11 +245,15 @@ fn assert_automagik_metrics(stack: &Stack, unit: &str) {
             aggregation_temporality, histogram_count, histogram_sum, attributes['queue'],
             project_name, environment
         FROM metrics ORDER BY metric_name";
-    assert_snapshot!(stack.query(metrics), @"
-    latency	HISTOGRAM	0	0	CUMULATIVE	1	42.5		omni	development
-    orders	SUM	3	1	CUMULATIVE	0	0		omni	development
-    queue.depth	GAUGE	7.5	0	UNSPECIFIED	0	0	orders	omni	development
-    ");
+    assert_rows(
+        stack,
+        metrics,
+        &[
+            "latency | HISTOGRAM | 0 | 0 | CUMULATIVE | 1 | 42.5 |  | omni | development",
+            "orders | SUM | 3 | 1 | CUMULATIVE | 0 | 0 |  | omni | development",
+            "queue.depth | GAUGE | 7.5 | 0 | UNSPECIFIED | 0 | 0 | orders | omni | development",
+        ],
+    );
     let units = "SELECT metric_unit FROM metrics WHERE metric_name = 'latency'";
     assert_eq!(stack.query(units), unit);
 }
@@ -240,22 +292,34 @@ fn automagik_for_python_inserts_into_clickhouse() {
             length(span_id), service_name, project_name, project_version, environment,
             attributes['feature_name'], instrumentation_library_name
         FROM traces ORDER BY span_name";
-    assert_snapshot!(stack.query(spans), @"
-    automagik.error	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production		automagik-telemetry
-    automagik.feature.used	SPAN_KIND_INTERNAL	OK	0	64	16	omni	omni	1.2.3	production	checkout	automagik-telemetry
-    ");
+    assert_rows(
+        &stack,
+        spans,
+        &[
+            "automagik.error | SPAN_KIND_INTERNAL | OK | 0 | 64 | 16 | omni | omni | 1.2.3 | production |  | automagik-telemetry",
+            "automagik.feature.used | SPAN_KIND_INTERNAL | OK | 0 | 64 | 16 | omni | omni | 1.2.3 | production | checkout | automagik-telemetry",
+        ],
+    );
     let log = "SELECT body, body_type, severity_text, severity_number, attributes, service_name,
             project_name, environment, length(log_id)
         FROM logs";
-    assert_snapshot!(stack.query(log), @"card declined	STRING	WARN	13	{'order':'42'}	omni	omni	production	36");
+    assert_rows(
+        &stack,
+        log,
+        &["card declined | STRING | WARN | 13 | {'order':'42'} | omni | omni | production | 36"],
+    );
     let metrics = "SELECT metric_name, metric_type, value, is_monotonic,
             aggregation_temporality, attributes, project_name, environment, length(metric_id)
         FROM metrics ORDER BY metric_name";
-    assert_snapshot!(stack.query(metrics), @"
-    latency	HISTOGRAM	42.5	0	UNSPECIFIED	{}	omni	production	36
-    orders	SUM	3	1	DELTA	{}	omni	production	36
-    queue.depth	GAUGE	7.5	0	UNSPECIFIED	{'queue':'orders'}	omni	production	36
-    ");
+    assert_rows(
+        &stack,
+        metrics,
+        &[
+            "latency | HISTOGRAM | 42.5 | 0 | UNSPECIFIED | {} | omni | production | 36",
+            "orders | SUM | 3 | 1 | DELTA | {} | omni | production | 36",
+            "queue.depth | GAUGE | 7.5 | 0 | UNSPECIFIED | {'queue':'orders'} | omni | production | 36",
+        ],
+    );
     let exact = "SELECT countIf(intDiv(timestamp_ns, 1000000000) != toUnixTimestamp(timestamp))
         FROM traces";
     assert_eq!(stack.query(exact), "0");
@@ -273,10 +337,14 @@ fn automagik_for_node_inserts_into_clickhouse() {
             length(span_id), service_name, project_name, environment,
             attributes['feature_name'], attributes['system.project_name']
         FROM traces ORDER BY span_name";
-    assert_snapshot!(stack.query(spans), @"
-    automagik.error	SPAN_KIND_INTERNAL	OK	0	64	16	omni		production		omni
-    automagik.feature.used	SPAN_KIND_INTERNAL	OK	0	64	16	omni		production	checkout	omni
-    ");
+    assert_rows(
+        &stack,
+        spans,
+        &[
+            "automagik.error | SPAN_KIND_INTERNAL | OK | 0 | 64 | 16 | omni |  | production |  | omni",
+            "automagik.feature.used | SPAN_KIND_INTERNAL | OK | 0 | 64 | 16 | omni |  | production | checkout | omni",
+        ],
+    );
     assert_automagik_log(&stack);
     assert_automagik_metrics(&stack, "ms");
 }
