@@ -104,6 +104,28 @@ fn every_error_code_is_listed_with_its_exit_status() {
     assert_eq!(listed, program);
 }
 
+#[test]
+fn start_prints_what_is_shown() {
+    let Some(stack) = Stack::prepare() else {
+        return;
+    };
+    let mut printed = stack.start_with("").output().stdout;
+    let ports = stack.ports;
+    for (port, default) in [
+        (ports.otlp_http, ":4318"),
+        (ports.otlp_grpc, ":4317"),
+        (ports.clickhouse, ":8123"),
+        (ports.health, ":13133"),
+    ] {
+        printed = printed.replace(&format!(":{port}"), default);
+    }
+    // The first line says how long it took.
+    let (_, printed) = printed.split_once(" s\n").expect("it took some seconds");
+    let shown = example("## What you see", "console");
+    let (_, shown) = shown.split_once(" s\n").expect("it took some seconds");
+    assert_eq!(printed, shown);
+}
+
 /// Runs an example as a person would who has pointed its SDK at the stack, and asserts that its
 /// span is there.
 fn assert_sends(stack: &Stack, client: Command, service: &str) {
