@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod clickhouse;
 pub mod commands;
+pub mod compose;
 pub mod context;
 pub mod docker;
 pub mod embedded;
