@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{Protocol as WantedProtocol, TestArgs},
-    clickhouse::Client,
     context::Context,
     error::{Code, Failure, Result},
     otlp::{Exporter, Protocol, Scenario, deliver},
@@ -51,7 +50,7 @@ pub async fn run(context: &Context, args: &TestArgs) -> Result<()> {
         .detail(&format!("run {}, seed {}", scenario.run_id, scenario.seed));
 
     // What cannot be queried need not be sent.
-    let clickhouse = clickhouse(settings);
+    let clickhouse = context.clickhouse();
     let arrivals = Arrivals::new(&clickhouse, &scenario);
     arrivals.count().await?;
 
@@ -73,11 +72,12 @@ pub async fn run(context: &Context, args: &TestArgs) -> Result<()> {
         .await?;
     drop(progress);
 
+    let next = format!("query-traces --trace {}", scenario.first_trace_id());
     let report = Report::new(
         Run {
             protocol,
             scenario: &scenario,
-            stack: settings.project.value.as_str(),
+            next: context.command(&next),
         },
         &delivery,
         &arrived,
@@ -116,14 +116,4 @@ const fn endpoint(protocol: Protocol) -> Endpoint {
         Protocol::Grpc => Endpoint::OtlpGrpc,
         Protocol::HttpProtobuf | Protocol::HttpJson => Endpoint::OtlpHttp,
     }
-}
-
-fn clickhouse(settings: &Settings) -> Client {
-    let http = reqwest::Client::builder().no_proxy().build();
-    Client::new(
-        http.expect("nothing in it depends on the system"),
-        settings.endpoints().url(Endpoint::ClickhouseHttp),
-        settings.clickhouse_user.value.as_str(),
-        settings.clickhouse_password.value.expose(),
-    )
 }

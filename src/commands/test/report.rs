@@ -12,14 +12,14 @@ use crate::otlp::{Delivery, PerSignal, Protocol, Scenario, Signal};
 use crate::output::{Output, Screen};
 
 /// What was run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Run<'a> {
     /// The form of OTLP.
     pub protocol: Protocol,
     /// What was sent.
     pub scenario: &'a Scenario,
-    /// The stack it was sent to.
-    pub stack: &'a str,
+    /// The command that shows a trace of it.
+    pub next: String,
 }
 
 /// What `telemetry test` found.
@@ -64,7 +64,7 @@ impl Report {
         let Run {
             protocol,
             scenario,
-            stack,
+            next,
         } = run;
         let signals = Signal::ALL.map(|signal| {
             let tally = &delivery.tallies[signal];
@@ -85,11 +85,6 @@ impl Report {
             };
             (signal.as_str(), report)
         });
-        let trace_id = scenario.first_trace_id();
-        let stack = match stack {
-            "telemetry" => String::new(),
-            stack => format!("--project {stack} "),
-        };
         Self {
             run_id: scenario.run_id.clone(),
             seed: scenario.seed,
@@ -97,8 +92,8 @@ impl Report {
             traces: scenario.traces,
             sending_ms: millis(delivery.elapsed),
             signals: signals.into_iter().collect(),
-            next: format!("telemetry {stack}query-traces --trace {trace_id}"),
-            trace_id,
+            trace_id: scenario.first_trace_id(),
+            next,
         }
     }
 
@@ -206,7 +201,7 @@ mod tests {
         let run = Run {
             protocol: Protocol::HttpProtobuf,
             scenario: &scenario,
-            stack: "shop",
+            next: "telemetry query-traces --trace 0123".to_owned(),
         };
         Report::new(run, &delivery, &arrived)
     }

@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use proptest::prelude::*;
 
 use super::*;
+use crate::embedded::receiver::{self, LogRows, MetricRows, Rows, TraceRows};
 use crate::otlp::{Encoding, Payload, Signal, json};
 
 const NOW: u64 = 1_800_000_000_000_000_000;
@@ -30,6 +31,14 @@ fn spans(scenario: &Scenario) -> Vec<(String, Span)> {
         })
     };
     scenario.batches().flat_map(of_batch).collect()
+}
+
+/// What the receiver makes of a batch in JSON.
+fn received<R: Rows>(batch: &Batch, signal: Signal) -> R::Request {
+    let payload = Payload::of(batch, signal, Encoding::Json).unwrap();
+    let decoded = R::decode(&payload.body, receiver::Encoding::Json).unwrap();
+    assert_eq!((decoded.acceptance.rejected, decoded.fixes), (0, 0));
+    decoded.request
 }
 
 proptest! {
@@ -99,6 +108,10 @@ proptest! {
             prop_assert_eq!(&batch.logs, &logs);
             let metrics = serde_json::from_value(json::metrics(&batch.metrics)).unwrap();
             prop_assert_eq!(&batch.metrics, &metrics);
+            // The receiver finds nothing to put right or to leave out.
+            prop_assert_eq!(received::<TraceRows>(&batch, Signal::Traces), batch.spans);
+            prop_assert_eq!(received::<LogRows>(&batch, Signal::Logs), batch.logs);
+            prop_assert_eq!(received::<MetricRows>(&batch, Signal::Metrics), batch.metrics);
         }
     }
 }
