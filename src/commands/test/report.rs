@@ -201,7 +201,7 @@ mod tests {
         let run = Run {
             protocol: Protocol::HttpProtobuf,
             scenario: &scenario,
-            next: "telemetry query-traces --trace 0123".to_owned(),
+            next: "telemetry --project shop query-traces --trace 0123".to_owned(),
         };
         Report::new(run, &delivery, &arrived)
     }

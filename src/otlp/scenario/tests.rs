@@ -109,9 +109,9 @@ proptest! {
             let metrics = serde_json::from_value(json::metrics(&batch.metrics)).unwrap();
             prop_assert_eq!(&batch.metrics, &metrics);
             // The receiver finds nothing to put right or to leave out.
-            prop_assert_eq!(received::<TraceRows>(&batch, Signal::Traces), batch.spans);
-            prop_assert_eq!(received::<LogRows>(&batch, Signal::Logs), batch.logs);
-            prop_assert_eq!(received::<MetricRows>(&batch, Signal::Metrics), batch.metrics);
+            prop_assert_eq!(&received::<TraceRows>(&batch, Signal::Traces), &batch.spans);
+            prop_assert_eq!(&received::<LogRows>(&batch, Signal::Logs), &batch.logs);
+            prop_assert_eq!(&received::<MetricRows>(&batch, Signal::Metrics), &batch.metrics);
         }
     }
 }
