@@ -106,13 +106,14 @@ fn run(
             "database" => use_database(&mut connection, value)?,
             "default_format" => format = value,
             "query" => insert = Some(renamed(value, database)),
-            name => match name.strip_prefix("param_") {
-                Some(name) => parameters.push((name.to_owned(), value.clone().into_bytes())),
-                None => {
+            name => {
+                if let Some(name) = name.strip_prefix("param_") {
+                    parameters.push((name.to_owned(), value.clone().into_bytes()));
+                } else {
                     let sql = format!("SET {name} = '{value}'");
                     connection.execute(sql.as_bytes(), "Null", &[])?;
                 }
-            },
+            }
         }
     }
     if let Some(insert) = insert {

@@ -26,7 +26,7 @@ pub async fn run(directory: PathBuf) -> Result<()> {
         directory,
         backoff: Backoff::default(),
         limits: Limits::default(),
-        foreground: false,
+        foreground: None,
     };
     match supervisor.run(stops).await? {
         Ended::Stopped(_) => Ok(()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
@@ -111,17 +111,18 @@ impl EmbeddedEngine {
         supervisor::forget_last(&self.directory).map_err(unusable)?;
 
         let (stop, stops) = mpsc::channel(4);
+        let (when_ready, becoming_ready) = oneshot::channel();
         let supervisor = Supervisor {
             server: ServerCommand::of_this_program(&self.directory, spec.to_line())
                 .map_err(unusable)?,
             directory: self.directory.clone(),
             backoff: Backoff::default(),
             limits: Limits::default(),
-            foreground: true,
+            foreground: Some(when_ready),
         };
         let supervising = supervisor.run(StopRequests::from_channel(stops));
         tokio::pin!(supervising);
-        let becoming_ready = supervisor::own_server_running(&self.directory, patience);
+        let becoming_ready = tokio::time::timeout(patience, becoming_ready);
         tokio::pin!(becoming_ready);
 
         let mut ready = Some(ready);
@@ -133,11 +134,13 @@ impl EmbeddedEngine {
                     // The supervisor takes up to two of them: to drain, and to stop at once.
                     let _ = stop.try_send(());
                 }
-                running = &mut becoming_ready, if ready.is_some() => {
+                version = &mut becoming_ready, if ready.is_some() => {
                     let ready = ready.take().expect("it is polled only while it is there");
-                    failed = match running {
-                        Ok(state) => ready(clickhouse_version(&state)),
-                        Err(error) => Err(error.into()),
+                    failed = match version {
+                        Ok(Ok(version)) => ready(Some(&version)),
+                        // It has ended before, which `supervising` says.
+                        Ok(Err(_)) => Ok(()),
+                        Err(_) => Err(LaunchError::NotReady(patience).into()),
                     };
                     if failed.is_err() {
                         let _ = stop.try_send(());

@@ -443,6 +443,23 @@ pub(super) fn exit(status: u8) -> ! {
     unsafe { _exit(c_int::from(status)) }
 }
 
+/// Ends this process without the exit handlers of the engine's library when it ends; for tests,
+/// whose `main` is not ours. To be called when the library is loaded: the last to be registered
+/// comes first.
+#[cfg(all(test, target_os = "linux"))]
+pub(super) fn skip_exit_handlers() {
+    use std::ffi::c_void;
+
+    unsafe extern "C" {
+        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+    extern "C" fn end(status: c_int, _: *mut c_void) {
+        exit(u8::try_from(status).unwrap_or(1));
+    }
+    // SAFETY: `on_exit` of glibc takes any function of this type, and ours does not unwind.
+    unsafe { on_exit(end, std::ptr::null_mut()) };
+}
+
 /// A copy of a C text; `None` for NULL.
 ///
 /// # Safety

@@ -19,7 +19,10 @@ pub(crate) fn engine() -> Option<&'static Engine> {
         let dir = tempfile::tempdir()
             .expect("a temporary directory can be made")
             .keep();
-        Some(boot(&path, &dir))
+        let engine = boot(&path, &dir);
+        #[cfg(target_os = "linux")]
+        super::ffi::skip_exit_handlers();
+        Some(engine)
     });
     engine.as_ref()
 }

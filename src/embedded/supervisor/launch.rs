@@ -137,33 +137,6 @@ pub fn forget_last(directory: &Directory) -> io::Result<()> {
     }
 }
 
-/// Waits until the supervisor that is this process says that its server is ready; for ever, if
-/// that has ended. Unlike the others it never looks at the claim, which that would give up.
-///
-/// # Errors
-///
-/// After `patience`.
-pub async fn own_server_running(
-    directory: &Directory,
-    patience: Duration,
-) -> Result<State, LaunchError> {
-    let deadline = Instant::now() + patience;
-    let mut poll = Poll::new();
-    loop {
-        let state = State::read(&directory.state())
-            .map_err(|error| LaunchError::Directory(directory.clone(), error))?;
-        match state {
-            Some(state) if state.phase == Phase::Running => return Ok(state),
-            Some(state) if state.phase != Phase::Starting => std::future::pending::<()>().await,
-            _ => {}
-        }
-        if Instant::now() >= deadline {
-            return Err(LaunchError::NotReady(patience));
-        }
-        poll.wait_until(deadline).await;
-    }
-}
-
 impl Launched {
     /// Waits until the server is ready, and says what the supervisor says then.
     ///

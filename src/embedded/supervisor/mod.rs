@@ -24,9 +24,7 @@ pub use announcement::{Announcement, ServerFailure};
 pub use backoff::Backoff;
 pub use claim::Claim;
 pub use control::{Observed, StopError, Stopped, observe, stop, wait_until_absent};
-pub use launch::{
-    LaunchError, Launched, forget_last, launch, own_server_running, wait_until_running,
-};
+pub use launch::{LaunchError, Launched, forget_last, launch, wait_until_running};
 pub use run::{Ended, Supervisor, SupervisorError};
 pub use server_process::{ServerCommand, this_program};
 pub use state::{Exit, LastExit, Phase, ServerState, State};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustix::process::Signal;
+use tokio::sync::oneshot;
 
 use super::announcement::Announcement;
 use super::backoff::Backoff;
@@ -28,9 +29,9 @@ pub struct Supervisor {
     pub backoff: Backoff,
     /// How much log to keep.
     pub limits: Limits,
-    /// Whether this process runs in the foreground: then the log goes to its standard error as
-    /// well. In the background its standard error goes to the log.
-    pub foreground: bool,
+    /// In the foreground, who is told the version of ClickHouse once the server is ready; then
+    /// the log goes to standard error as well. In the background, standard error goes to the log.
+    pub foreground: Option<oneshot::Sender<String>>,
 }
 
 /// How supervision ended.
@@ -91,7 +92,8 @@ impl Supervisor {
             },
             directory: self.directory,
             log,
-            foreground: self.foreground,
+            foreground: self.foreground.is_some(),
+            when_ready: self.foreground,
         };
         let ended = account
             .supervise(&self.server, self.backoff, &mut stops)
@@ -107,6 +109,7 @@ struct Account {
     directory: Directory,
     log: RotatingLog,
     foreground: bool,
+    when_ready: Option<oneshot::Sender<String>>,
 }
 
 /// One life of the server, in retrospect.
@@ -237,11 +240,15 @@ impl Account {
     fn ready(&mut self, clickhouse_version: String, asked_to_stop: bool) {
         if let Some(server) = &mut self.state.server {
             server.ready_at = Some(Timestamp::now());
-            server.clickhouse_version = Some(clickhouse_version);
+            server.clickhouse_version = Some(clickhouse_version.clone());
         }
         if !asked_to_stop {
             self.enter(Phase::Running);
             notify("READY=1");
+            if let Some(waiting) = self.when_ready.take() {
+                // Who waits no longer need not know.
+                let _ = waiting.send(clickhouse_version);
+            }
         }
     }
 

@@ -35,7 +35,7 @@ impl Running {
             },
             backoff: Backoff::default(),
             limits: Limits::default(),
-            foreground: false,
+            foreground: None,
         };
         let ended = tokio::spawn(supervisor.run(StopRequests::from_channel(stops)));
         Self {
