@@ -180,6 +180,16 @@ fn the_log_is_shown_from_where_it_is_asked_for_and_followed() {
     assert!(log.contains("the schema is in place"), "{log}");
     assert!(log.contains("supervisor INFO  ready after"), "{log}");
 
+    let mut following = stack.telemetry("logs --follow --tail 0").spawn();
+    stack.telemetry("stop").output();
+    let stdout = following.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("the server ended with exit status 0")));
+    Stack::signal("INT", following.id().into());
+    assert_eq!(following.wait().expect("it ends").code(), Some(130));
+
+    // From here on, nobody writes to it.
+    let log = stack.telemetry("logs").output().stdout;
     let last = stack.telemetry("logs --tail 1").output().stdout;
     assert_eq!(log.lines().last(), last.lines().last());
     assert_eq!(
@@ -192,14 +202,6 @@ fn the_log_is_shown_from_where_it_is_asked_for_and_followed() {
     let json = stack.telemetry("logs --tail 1 --format json").json();
     assert_eq!(json["source"], "supervisor");
     assert_eq!(json["level"], "info");
-
-    let mut following = stack.telemetry("logs --follow --tail 0").spawn();
-    stack.telemetry("stop").output();
-    let stdout = following.stdout.take().expect("it is piped");
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("the server ended with exit status 0")));
-    Stack::signal("INT", following.id().into());
-    assert_eq!(following.wait().expect("it ends").code(), Some(130));
 }
 
 #[test]
