@@ -5,6 +5,7 @@
 
 mod confirm;
 mod envelope;
+pub mod figures;
 mod printer;
 mod progress;
 mod screen;

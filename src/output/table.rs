@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, presets};
 
 /// Rows under named columns.
 #[derive(Clone, Debug)]
@@ -18,6 +18,12 @@ impl Table {
         Self { table }
     }
 
+    /// A table without titles, as the continuation of another.
+    pub fn untitled() -> Self {
+        let table = comfy_table::Table::new();
+        Self { table }
+    }
+
     /// Aligns a column to the right, as numbers are.
     #[must_use]
     pub fn right(mut self, column: usize) -> Self {
@@ -25,6 +31,14 @@ impl Table {
             column.set_cell_alignment(CellAlignment::Right);
         }
         self
+    }
+
+    /// Adds a row about something that failed. The colour only repeats what the row says.
+    pub fn failed_row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        let cells = cells
+            .into_iter()
+            .map(|cell| Cell::new(visible(cell.as_ref())).fg(Color::Red));
+        self.table.add_row(cells);
     }
 
     /// Adds a row. What a terminal would obey is made visible instead.
