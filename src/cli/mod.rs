@@ -211,7 +211,10 @@ impl StackCommand {
     /// Whether the command tidies up after Ctrl-C itself. The others leave nothing half-made
     /// when they are dropped.
     pub const fn handles_interrupts(&self) -> bool {
-        matches!(self, Self::Start(_) | Self::Restart(_))
+        matches!(
+            self,
+            Self::Start(_) | Self::Restart(_) | Self::Backup(_) | Self::Restore(_)
+        )
     }
 }
 

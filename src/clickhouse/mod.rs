@@ -1,6 +1,7 @@
 //! Client of ClickHouse's HTTP interface.
 
 mod answer;
+pub mod backup;
 mod client;
 mod error;
 mod exception;

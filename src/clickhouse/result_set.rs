@@ -1,7 +1,7 @@
 //! The answer to a statement of which nothing is known, row by row.
 
 use bytes::BytesMut;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Answer, ClickHouseError, Query};
@@ -11,7 +11,7 @@ use super::{Answer, ClickHouseError, Query};
 const FORMAT: &str = "JSONCompactEachRowWithNamesAndTypes";
 
 /// A column of a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name; several can have the same.
     pub name: String,
