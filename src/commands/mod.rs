@@ -43,10 +43,11 @@ pub fn run(cli: &Cli, printer: &Arc<Printer>) -> Result<()> {
         Command::Supervise(args) => block_on(supervise::run(args.directory.clone())),
         Command::Stack(command) => block_on(async {
             let context = Context::gather(cli.global.project.as_deref(), command, printer)?;
+            let outcome = Box::pin(on_stack(&context, command));
             if command.handles_interrupts() {
-                on_stack(&context, command).await
+                outcome.await
             } else {
-                interrupt::unless_interrupted(on_stack(&context, command)).await
+                interrupt::unless_interrupted(outcome).await
             }
         }),
     }

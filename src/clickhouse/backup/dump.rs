@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    super::{ClickHouseError, Client, DataTable},
-    Scratch,
+    super::{ClickHouseError, DataTable},
+    Scratch, Step, Steps,
     archive::ArchiveWriter,
     manifest::{FORMAT_VERSION, Manifest, Member, TableManifest},
-    scratch::column_list,
+    schema::{Versions, column_list},
+    steps::share,
 };
 
 /// How much of a table's data goes into one member, in bytes before compression. Two such pieces
@@ -19,14 +20,6 @@ const PIECE: usize = 16 << 20;
 
 /// Zstandard's own default.
 const LEVEL: i32 = 3;
-
-/// Told what has been done.
-pub trait Steps {
-    /// A table with this many rows comes next.
-    fn table(&self, table: DataTable, rows: u64);
-    /// So many of its rows are done.
-    fn rows(&self, done: u64);
-}
 
 /// Why an archive could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +30,6 @@ pub enum DumpError {
     /// The archive could not be written.
     #[error(transparent)]
     Write(#[from] io::Error),
-}
-
-#[derive(Deserialize)]
-struct Versions {
-    clickhouse_version: String,
-    schema_version: u32,
 }
 
 /// Writes every data table to `out`.
@@ -85,9 +72,10 @@ async fn dump_table<W: Write>(
     archive: &mut ArchiveWriter<W>,
     steps: &impl Steps,
 ) -> Result<TableManifest, DumpError> {
+    steps.begin(Step::Table(table));
     let columns = scratch.columns(table).await?;
     let contents = scratch.contents(table, &columns).await?;
-    steps.table(table, contents.rows);
+    steps.total(contents.rows);
     let expected_bytes = uncompressed_bytes(scratch, table).await?;
     let mut members = Members {
         table,
@@ -103,7 +91,6 @@ async fn dump_table<W: Write>(
         .setting("max_threads", 1)
         .setting("max_block_size", 16_384)
         .setting("preferred_block_size_bytes", 4 << 20)
-        .setting("max_execution_time", 0)
         .setting("max_result_rows", 0)
         .setting("max_result_bytes", 0)
         .answer("Native")
@@ -117,13 +104,13 @@ async fn dump_table<W: Write>(
             let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE));
             members.add(full).await?;
         }
-        steps.rows(share(contents.rows, bytes, expected_bytes));
+        steps.done(share(contents.rows, bytes, expected_bytes));
     }
     if !piece.is_empty() {
         members.add(piece).await?;
     }
     members.settle().await?;
-    steps.rows(contents.rows);
+    steps.done(contents.rows);
     Ok(TableManifest {
         name: table,
         columns,
@@ -131,12 +118,6 @@ async fn dump_table<W: Write>(
         bytes,
         members: members.written,
     })
-}
-
-/// About how many rows `bytes` of the data are: blocks of the Native format are not taken apart.
-fn share(rows: u64, bytes: u64, all_bytes: u64) -> u64 {
-    let share = u128::from(rows) * u128::from(bytes) / u128::from(all_bytes.max(1));
-    u64::try_from(share).unwrap_or(rows).min(rows)
 }
 
 async fn uncompressed_bytes(scratch: &Scratch, table: DataTable) -> Result<u64, ClickHouseError> {
@@ -150,15 +131,6 @@ FROM system.parts
 WHERE database = currentDatabase() AND table = {table:String} AND active";
     let row: Row = scratch.query(sql).param("table", table).row().await?;
     Ok(row.bytes)
-}
-
-impl Versions {
-    async fn of(client: &Client) -> Result<Self, ClickHouseError> {
-        let sql = "\
-SELECT version() AS clickhouse_version, max(version) AS schema_version
-FROM telemetry.schema_migrations";
-        client.query(sql).row().await
-    }
 }
 
 /// The members of one table, of which the last is still being compressed.

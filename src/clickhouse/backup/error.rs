@@ -33,6 +33,21 @@ pub enum BackupError {
         #[source]
         flaw: Flaw,
     },
+    /// The archive has telemetry of a later schema.
+    #[error(
+        "cannot restore `{}`: its schema has version {found}, and that of this database {known}",
+        path.display()
+    )]
+    NewerSchema {
+        /// The archive.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The database's.
+        known: u32,
+        /// The version of `telemetry` that made the archive.
+        telemetry_version: String,
+    },
     /// The archive has a column that the schema does not know.
     #[error("the archive has a column `{column}` of `{table}` that this database does not know")]
     UnknownColumn {
@@ -60,16 +75,31 @@ pub enum BackupError {
         /// What came out.
         found: Contents,
     },
-    /// It failed amid the last step.
-    #[error("the restore stopped half-way: {restored}; {missing}")]
-    HalfDone {
-        /// What is in place.
-        restored: String,
-        /// What is not.
-        missing: String,
-        /// Why.
+    /// It failed amid the last step: which tables are in place, which are not, and why.
+    #[error("the restore stopped half-way: {0}")]
+    HalfDone(String, #[source] ClickHouseError),
+}
+
+impl BackupError {
+    /// Of all tables, `done` are in place, and `left` are not.
+    pub(super) fn half_done(
+        done: &[DataTable],
+        left: &[DataTable],
         source: ClickHouseError,
-    },
+    ) -> Self {
+        let names = |tables: &[DataTable]| {
+            let names: Vec<_> = tables.iter().map(|table| table.name()).collect();
+            names.join(", ")
+        };
+        let restored = match done {
+            [] => "no table is restored".to_owned(),
+            done => format!("restored are {}", names(done)),
+        };
+        Self::HalfDone(
+            format!("{restored}; not restored are {}", names(left)),
+            source,
+        )
+    }
 }
 
 impl Failure for BackupError {
@@ -77,16 +107,22 @@ impl Failure for BackupError {
         match self {
             Self::ClickHouse(error) => error.code(),
             Self::Write(..) | Self::Read(..) | Self::FileExists(_) => Code::Io,
-            Self::InvalidArchive { .. } | Self::UnknownColumn { .. } => Code::InvalidArchive,
+            Self::InvalidArchive { .. } | Self::NewerSchema { .. } | Self::UnknownColumn { .. } => {
+                Code::InvalidArchive
+            }
             Self::DataExists(_) => Code::DataExists,
             Self::Verification { .. } => Code::VerificationFailed,
-            Self::HalfDone { source, .. } => source.code(),
+            Self::HalfDone(_, source) => source.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::ClickHouse(error) => error.hint(),
+            Self::Write(_, error) if error.kind() == io::ErrorKind::StorageFull => Some(
+                "nothing was left behind; free some space, or `telemetry backup DIRECTORY` elsewhere"
+                    .to_owned(),
+            ),
             Self::Write(..) | Self::Read(..) => None,
             Self::FileExists(_) => Some("`--force` replaces it".to_owned()),
             Self::InvalidArchive {
@@ -95,10 +131,15 @@ impl Failure for BackupError {
                 },
                 ..
             }
-            | Self::UnknownColumn {
+            | Self::NewerSchema {
                 telemetry_version, ..
             } => Some(format!(
                 "it was made by telemetry {telemetry_version}; restore it with that version or a later one"
+            )),
+            Self::UnknownColumn {
+                telemetry_version, ..
+            } => Some(format!(
+                "it was made by telemetry {telemetry_version}; restore it with that version"
             )),
             Self::InvalidArchive { .. } => {
                 Some("nothing was changed; try another copy of the archive".to_owned())
@@ -110,7 +151,7 @@ impl Failure for BackupError {
             Self::Verification { .. } => {
                 Some("nothing was changed; `telemetry logs` may say why".to_owned())
             }
-            Self::HalfDone { .. } => Some(
+            Self::HalfDone(..) => Some(
                 "run the same `telemetry restore` again with `--replace`; the archive is intact"
                     .to_owned(),
             ),

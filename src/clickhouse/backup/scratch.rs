@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     super::{ClickHouseError, Client, Column, DataTable, Query},
     manifest::Contents,
+    schema::{self, quoted},
 };
 
 /// What the name of every such database begins with; the time of its making follows.
@@ -25,7 +26,7 @@ const LEFT_BEHIND: i64 = 24 * 3600;
 /// the data are of exactly the same rows, however long reading takes.
 ///
 /// **A restore** writes into one, and telemetry stays as it is until everything is in and found to
-/// be right. The same statement then links the result into place.
+/// be right. Then it is exchanged for what was there, or linked into tables that are empty.
 #[derive(Debug)]
 pub struct Scratch {
     client: Client,
@@ -67,9 +68,13 @@ impl Scratch {
         &self.client
     }
 
-    /// A statement in which a table without a database is one of this.
+    /// A statement in which a table without a database is one of this, and which may take its
+    /// time.
     pub(super) fn query<'s>(&'s self, sql: impl Into<Cow<'s, str>>) -> Query<'s> {
-        self.client.query(sql).database(&self.name)
+        self.client
+            .query(sql)
+            .database(&self.name)
+            .setting("max_execution_time", 0)
     }
 
     /// Makes a table that holds what that of the telemetry holds now, and goes on holding it.
@@ -85,42 +90,54 @@ impl Scratch {
         Ok(())
     }
 
-    /// Makes an empty table from which nothing goes away, in which two inserts of the same rows
-    /// are two times these rows.
+    /// Makes an empty table from which nothing goes away.
     pub(super) async fn stage(&self, table: DataTable) -> Result<(), ClickHouseError> {
         for sql in [
             format!("CREATE TABLE {table} AS telemetry.{table}"),
             format!("SYSTEM STOP TTL MERGES {table}"),
-            format!("ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 0"),
         ] {
             self.query(sql).execute().await?;
         }
         Ok(())
     }
 
+    /// How many rows of a table are so old that they would go away soon.
+    pub(super) async fn expired_rows(&self, table: DataTable) -> Result<u64, ClickHouseError> {
+        #[derive(Deserialize)]
+        struct Row {
+            rows: u64,
+        }
+        let sql = "\
+SELECT sum(rows) AS rows
+FROM system.parts
+WHERE database = currentDatabase() AND table = {table:String} AND active
+    AND delete_ttl_info_max > toDateTime(0) AND delete_ttl_info_max <= now()";
+        let row: Row = self.query(sql).param("table", table).row().await?;
+        Ok(row.rows)
+    }
+
     /// Adds what a table here holds to that of the telemetry, in one step.
-    pub(super) async fn publish(&self, table: DataTable) -> Result<(), ClickHouseError> {
+    pub(super) async fn add(&self, table: DataTable) -> Result<(), ClickHouseError> {
         let sql = format!("ALTER TABLE telemetry.{table} ATTACH PARTITION ALL FROM {table}");
         self.query(sql).execute().await.map(drop)
     }
 
+    /// Puts a table of here in the place of that of the telemetry, and that one here, in one step.
+    /// Another time, it undoes that.
+    pub(super) async fn exchange(&self, table: DataTable) -> Result<(), ClickHouseError> {
+        for sql in [
+            // A stop stays with the table wherever it goes.
+            format!("SYSTEM START TTL MERGES {table}"),
+            format!("EXCHANGE TABLES telemetry.{table} AND {table}"),
+        ] {
+            self.query(sql).execute().await?;
+        }
+        Ok(())
+    }
+
     /// The columns of a table that are stored.
     pub(super) async fn columns(&self, table: DataTable) -> Result<Vec<Column>, ClickHouseError> {
-        #[derive(Deserialize)]
-        struct Row {
-            name: String,
-            type_name: String,
-        }
-        let sql = "\
-SELECT name, type AS type_name
-FROM system.columns
-WHERE database = currentDatabase() AND table = {table:String} AND default_kind IN ('', 'DEFAULT')
-ORDER BY position";
-        let rows: Vec<Row> = self.query(sql).param("table", table).rows().await?;
-        let columns = rows
-            .into_iter()
-            .map(|Row { name, type_name }| Column { name, type_name });
-        Ok(columns.collect())
+        schema::columns(self.query(schema::COLUMNS), table).await
     }
 
     /// How many rows a table has, and the sum of their hashes over these columns, each taken as
@@ -181,15 +198,4 @@ async fn drop_database(client: &Client, name: &str) -> Result<(), ClickHouseErro
         .execute()
         .await
         .map(drop)
-}
-
-/// Columns as a list in a statement.
-pub(super) fn column_list(columns: &[Column]) -> String {
-    let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
-    names.join(", ")
-}
-
-/// A name as ClickHouse reads it, whatever is in it.
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
