@@ -179,8 +179,9 @@ impl Archive {
             .setting("async_insert", 0)
             .setting("insert_deduplicate", 0)
             .setting("max_partitions_per_insert_block", 0)
-            // Rows are gathered into parts of this size, which are held in memory.
-            .setting("min_insert_block_size_bytes", 64 << 20)
+            // Rows are gathered into parts of this size. Those from 10 MiB on would have a file for
+            // each column, and writing these takes a buffer each: half a gigabyte.
+            .setting("min_insert_block_size_bytes", 8 << 20)
             .insert(data);
         let tell = |bytes| steps.done(share(table.contents.rows, bytes, table.bytes));
         meter.watch(inserting, tell).await?;
