@@ -20,8 +20,10 @@ impl Failure for Interrupted {
 /// Drops `outcome` when a signal asks to stop, and with it what it has begun.
 pub(super) async fn unless_interrupted<T>(outcome: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
-        outcome = outcome => outcome,
+        // The signals are ours before anything begins.
+        biased;
         () = told_to_stop() => Err(Interrupted.into()),
+        outcome = outcome => outcome,
     }
 }
 

@@ -30,9 +30,12 @@ struct Restore {
 pub(super) async fn run(context: &Context, args: &RestoreArgs) -> Result<()> {
     let bars = Bars::new(&context.printer, "Restoring");
     let archive = unless_interrupted(check(context, args, &bars)).await?;
-    let scratch = unless_interrupted(async { Ok(Scratch::create(context.clickhouse()).await?) });
-    let scratch = scratch.await?;
-    let staged = unless_interrupted(async { Ok(archive.stage(&scratch, &bars).await?) }).await;
+    let scratch = Scratch::new(context.clickhouse());
+    let staged = unless_interrupted(async {
+        scratch.create().await?;
+        Ok(archive.stage(&scratch, &bars).await?)
+    });
+    let staged = staged.await;
     drop(bars);
     let restored = match staged {
         Ok(expired) => {

@@ -1,6 +1,6 @@
 //! A database beside that of the telemetry, in which tables do not change.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 
 use serde::Deserialize;
 
@@ -31,28 +31,45 @@ const LEFT_BEHIND: i64 = 24 * 3600;
 pub struct Scratch {
     client: Client,
     name: String,
+    /// Whether it may be there.
+    exists: Cell<bool>,
 }
 
 impl Scratch {
-    /// Makes an empty one, and removes those that were left behind.
-    pub async fn create(client: Client) -> Result<Self, ClickHouseError> {
+    /// One that has a name, and is not there yet.
+    pub fn new(client: Client) -> Self {
         let now = jiff::Timestamp::now().as_second();
-        for name in databases(&client).await? {
+        Self {
+            client,
+            name: format!("{PREFIX}{now}_{:08x}", rand::random::<u32>()),
+            exists: Cell::new(false),
+        }
+    }
+
+    /// Makes it, and removes those that were left behind.
+    pub async fn create(&self) -> Result<(), ClickHouseError> {
+        let now = jiff::Timestamp::now().as_second();
+        for name in databases(&self.client).await? {
             let made = name[PREFIX.len()..].split('_').next();
             let made = made.and_then(|made| made.parse::<i64>().ok());
             if made.is_none_or(|made| now - made > LEFT_BEHIND) {
-                drop_database(&client, &name).await?;
+                drop_database(&self.client, &name).await?;
             }
         }
-        let name = format!("{PREFIX}{now}_{:08x}", rand::random::<u32>());
-        let sql = format!("CREATE DATABASE {name}");
-        client.query(sql).execute().await?;
-        Ok(Self { client, name })
+        let sql = format!("CREATE DATABASE {}", self.name);
+        // Broken off before the answer comes, it may have been made.
+        self.exists.set(true);
+        let created = self.client.query(sql).execute().await;
+        self.exists.set(created.is_ok());
+        created.map(drop)
     }
 
-    /// Removes it with all that is in it.
+    /// Removes it with all that is in it, if it was made.
     pub async fn remove(self) -> Result<(), ClickHouseError> {
-        drop_database(&self.client, &self.name).await
+        if self.exists.get() {
+            drop_database(&self.client, &self.name).await?;
+        }
+        Ok(())
     }
 
     /// Removes all there are, with the telemetry in them. A backup or a restore under way fails.

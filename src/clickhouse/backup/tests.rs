@@ -53,8 +53,14 @@ async fn filled() -> Option<RealClickHouse> {
     Some(server)
 }
 
+async fn scratch_of(client: &Client) -> Scratch {
+    let scratch = Scratch::new(client.clone());
+    scratch.create().await.unwrap();
+    scratch
+}
+
 async fn backup(client: &Client, path: &Path) -> Manifest {
-    let scratch = Scratch::create(client.clone()).await.unwrap();
+    let scratch = scratch_of(client).await;
     let (manifest, archive) = dump(&scratch, Vec::new(), &Told::default()).await.unwrap();
     scratch.remove().await.unwrap();
     std::fs::write(path, archive).unwrap();
@@ -65,7 +71,7 @@ async fn restore(client: &Client, path: &Path, replace: bool) -> Result<u64, Bac
     let steps = Told::default();
     let archive = ArchiveFile::open(path)?.check(&steps).await?;
     archive.fits(client).await?;
-    let scratch = Scratch::create(client.clone()).await?;
+    let scratch = scratch_of(client).await;
     let staged = archive.stage(&scratch, &steps).await;
     let done = match staged {
         Ok(_) if replace => super::replace(&scratch).await,
@@ -164,7 +170,7 @@ async fn an_archive_holds_one_moment_while_telemetry_arrives() {
         return;
     };
     let client = server.client();
-    let scratch = Scratch::create(client.clone()).await.unwrap();
+    let scratch = scratch_of(&client).await;
     let (manifest, archive) = dump(&scratch, Vec::new(), &Arriving(client.clone()))
         .await
         .unwrap();
@@ -205,7 +211,7 @@ async fn data_that_is_not_what_was_counted_is_never_published() {
         return;
     };
     let client = server.client();
-    let scratch = Scratch::create(client.clone()).await.unwrap();
+    let scratch = scratch_of(&client).await;
     let (mut manifest, whole) = dump(&scratch, Vec::new(), &Told::default()).await.unwrap();
     scratch.remove().await.unwrap();
     manifest.tables[0].contents.checksum ^= 1;
@@ -236,7 +242,7 @@ async fn a_table_that_cannot_be_replaced_leaves_all_as_they_were() {
         return;
     };
     let client = server.client();
-    let scratch = Scratch::create(client.clone()).await.unwrap();
+    let scratch = scratch_of(&client).await;
     for table in [DataTable::Traces, DataTable::Logs] {
         scratch.stage(table).await.unwrap();
     }
@@ -271,7 +277,7 @@ async fn a_table_goes_on_expiring_and_merging_once_it_is_restored() {
     .await;
     let expired = restore(&client, &path, true).await.unwrap();
     assert!((5..=6).contains(&expired), "{expired}");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while DataTable::Logs.rows(&client).await.unwrap() > 10 - expired {
         assert!(std::time::Instant::now() < deadline, "nothing expires");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -355,7 +361,7 @@ async fn a_full_disk_ends_the_backup() {
     let Some(server) = filled().await else {
         return;
     };
-    let scratch = Scratch::create(server.client()).await.unwrap();
+    let scratch = scratch_of(&server.client()).await;
     let dumped = dump(&scratch, Disk(1000), &Told::default()).await;
     scratch.remove().await.unwrap();
     let Err(DumpError::Write(error)) = dumped else {
@@ -371,7 +377,7 @@ async fn progress_ends_with_all_that_there_is() {
         return;
     };
     let steps = Told::default();
-    let scratch = Scratch::create(server.client()).await.unwrap();
+    let scratch = scratch_of(&server.client()).await;
     dump(&scratch, Vec::new(), &steps).await.unwrap();
     scratch.remove().await.unwrap();
     assert_eq!(

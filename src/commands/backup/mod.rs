@@ -63,18 +63,15 @@ pub(super) async fn run(context: &Context, args: &BackupArgs) -> Result<()> {
     if !args.force && path.try_exists().unwrap_or(false) {
         return Err(BackupError::FileExists(path).into());
     }
-    let failed = |error| BackupError::Write(path.clone(), error);
-    let file = NewFile::create(&path).map_err(failed)?;
-    let scratch = unless_interrupted(async { Ok(Scratch::create(context.clickhouse()).await?) });
-    let scratch = scratch.await?;
-    let written = unless_interrupted(write(context, &scratch, &path, &file)).await;
+    let scratch = Scratch::new(context.clickhouse());
+    let written = unless_interrupted(write(context, &scratch, &path)).await;
     tidy_up(context, scratch).await;
-    let manifest = written?;
+    let (manifest, file) = written?;
     let bytes = file
         .put_in_place(args.force)
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::FileExists(path.clone()),
-            _ => failed(error),
+            _ => BackupError::Write(path.clone(), error),
         })?;
     context.printer.print(&Backup {
         file: path.display().to_string(),
@@ -101,20 +98,18 @@ fn default_name(context: &Context) -> String {
     format!("telemetry-{project}-{time}.tar")
 }
 
-async fn write(
-    context: &Context,
-    scratch: &Scratch,
-    path: &Path,
-    file: &NewFile,
-) -> Result<Manifest> {
-    let out = BufWriter::with_capacity(1 << 20, file);
+async fn write(context: &Context, scratch: &Scratch, path: &Path) -> Result<(Manifest, NewFile)> {
+    let failed = |error| BackupError::Write(path.to_owned(), error);
+    let file = NewFile::create(path).map_err(failed)?;
+    scratch.create().await?;
+    let out = BufWriter::with_capacity(1 << 20, &file);
     let bars = Bars::new(&context.printer, "Backing up");
     let dumped = backup::dump(scratch, out, &bars).await;
     let (manifest, _) = dumped.map_err(|error| match error {
         DumpError::ClickHouse(error) => error.into(),
-        DumpError::Write(error) => BackupError::Write(path.to_owned(), error),
+        DumpError::Write(error) => failed(error),
     })?;
-    Ok(manifest)
+    Ok((manifest, file))
 }
 
 impl Output for Backup {
