@@ -5,6 +5,8 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::embedded::chdb;
+
 /// An error with one of ClickHouse's codes, from the engine or from this server.
 ///
 /// Its [`Display`](fmt::Display) form lacks the version that ClickHouse puts at the end;
@@ -30,6 +32,27 @@ impl fmt::Display for Exception {
         match &self.name {
             Some(name) => write!(f, " ({name})"),
             None => Ok(()),
+        }
+    }
+}
+
+impl From<chdb::Exception> for Exception {
+    /// Takes the engine's text apart: code, message and name.
+    fn from(exception: chdb::Exception) -> Self {
+        let chdb::Exception {
+            code,
+            name,
+            message,
+        } = exception;
+        let begin = message.find("DB::Exception: ").map_or(0, |at| at + 15);
+        let name_at = name
+            .as_ref()
+            .and_then(|name| message.rfind(&format!("({name})")));
+        let end = name_at.unwrap_or(message.len()).max(begin);
+        Self {
+            code,
+            message: message[begin..end].trim().to_owned(),
+            name: name.map(Cow::Owned),
         }
     }
 }

@@ -9,7 +9,6 @@ mod health;
 mod input;
 mod logging;
 mod network;
-mod placeholder;
 mod readiness;
 mod schema;
 mod sockets;

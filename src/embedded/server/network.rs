@@ -6,8 +6,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
-use super::{Credentials, ServerError, ServerSpec, Sockets, readiness};
+use super::{ServerError, ServerSpec, Sockets, readiness};
 use crate::embedded::chdb::Engine;
+use crate::embedded::clickhouse_http;
 use crate::embedded::receiver::{
     EngineWriter, Limits, Listeners, LogRows, MetricRows, Receiver, ReceiverError, TraceRows,
 };
@@ -42,9 +43,10 @@ pub(super) async fn serve(
         stored.map_err(ServerError::from).and(ended)
     };
     let querying = async {
-        clickhouse(
-            engine,
+        clickhouse_http::serve(
+            engine.clone(),
             &spec.credentials,
+            clickhouse_http::Limits::default(),
             sockets.clickhouse_http,
             stop.clone(),
         )
@@ -94,16 +96,6 @@ fn part_ended(part: &'static str, stop: &CancellationToken) -> Result<(), Server
 fn receiver(engine: &Engine) -> Result<Receiver, ReceiverError> {
     let writer = |_| EngineWriter::new(engine.clone());
     Receiver::start::<TraceRows, MetricRows, LogRows, _>(Limits::default(), writer)
-}
-
-/// ClickHouse's HTTP interface.
-async fn clickhouse(
-    engine: &Engine,
-    credentials: &Credentials,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) {
-    super::placeholder::clickhouse(engine.clone(), credentials.clone(), listener, shutdown).await;
 }
 
 /// The sockets as the asynchronous runtime listens on them.

@@ -1,0 +1,139 @@
+//! The statements that run, and how one is stopped.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    exception::{Exception, Kind},
+    settings::literal,
+};
+use crate::embedded::chdb::Engine;
+
+/// How long to wait for the effect of a cancellation before asking again: a statement that had
+/// not begun yet was not there to be stopped.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The identifiers of the statements that run.
+pub struct Running {
+    engine: Engine,
+    ids: Mutex<HashSet<String>>,
+}
+
+/// A statement that runs.
+pub struct Statement {
+    running: Arc<Running>,
+    id: String,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Cancelled,
+    Ended,
+}
+
+impl Running {
+    /// No statements.
+    pub fn new(engine: Engine) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            ids: Mutex::default(),
+        })
+    }
+
+    /// A statement of this identifier begins.
+    pub fn begin(self: &Arc<Self>, id: String) -> Result<Arc<Statement>, Exception> {
+        if !lock(&self.ids).insert(id.clone()) {
+            return Err(Kind::QueryWithSameIdIsAlreadyRunning
+                .exception(format!("Query with id = {id} is already running")));
+        }
+        Ok(Arc::new(Statement {
+            running: Arc::clone(self),
+            id,
+            state: Mutex::new(State::Running),
+            changed: Condvar::new(),
+        }))
+    }
+}
+
+impl Statement {
+    /// Its identifier.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether nobody waits for it any more.
+    pub fn is_cancelled(&self) -> bool {
+        *lock(&self.state) == State::Cancelled
+    }
+
+    /// It has ended, in whatever way.
+    pub fn end(&self) {
+        *lock(&self.state) = State::Ended;
+        lock(&self.running.ids).remove(&self.id);
+        self.changed.notify_all();
+    }
+
+    /// Stops it, if it has not ended, without waiting for that.
+    pub fn cancel(self: &Arc<Self>) {
+        {
+            let mut state = lock(&self.state);
+            if *state != State::Running {
+                return;
+            }
+            *state = State::Cancelled;
+        }
+        let statement = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("cancel".into());
+        let spawned = thread.spawn(move || {
+            if let Err(error) = statement.kill_until_ended() {
+                tracing::warn!(%error, "a statement that nobody waits for could not be stopped");
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "a statement that nobody waits for could not be stopped");
+        }
+    }
+
+    fn kill_until_ended(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let mut connection = self.running.engine.connect()?;
+        // The engine gives a statement an identifier of its own, which nobody is told. What can
+        // be chosen is a comment.
+        let kill = format!(
+            "KILL QUERY WHERE Settings['log_comment'] = {} ASYNC",
+            literal(&self.id)
+        );
+        let mut state = lock(&self.state);
+        while *state != State::Ended {
+            drop(state);
+            connection.execute(kill.as_bytes(), "Null", &[])?;
+            state = lock(&self.state);
+            if *state != State::Ended {
+                (state, _) = self
+                    .changed
+                    .wait_timeout(state, ASK_AGAIN)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cancels a statement when it is dropped: when its client is gone.
+pub struct CancelOnDrop(pub Arc<Statement>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// What these locks guard is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

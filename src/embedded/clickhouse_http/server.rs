@@ -1,0 +1,299 @@
+//! The server: routes, and what of a request is examined before its statement runs.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body;
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    compression::encoding::Encoding,
+    exception::{Exception, Kind},
+    incoming::receive,
+    limits::Limits,
+    outgoing::{AnswerBody, Head, Outgoing},
+    request::Options,
+    run::{self, Job},
+    running::{CancelOnDrop, Running},
+    sessions::Sessions,
+    users::Users,
+};
+use crate::embedded::{
+    chdb::{Engine, Role},
+    connection::{self, Protocol, discard},
+    server::Credentials,
+};
+
+/// How long statements may take to notice that they were stopped, at shutdown.
+const LAST_STATEMENTS: Duration = Duration::from_secs(5);
+/// How often sessions are looked at whose time may be over.
+const SESSION_CHECK: Duration = Duration::from_secs(10);
+
+type Answer = Response<AnswerBody>;
+
+/// What requests share.
+pub struct Shared {
+    /// The engine.
+    pub engine: Engine,
+    /// The bounds.
+    pub limits: Limits,
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    users: Users,
+    running: Arc<Running>,
+    /// Statements that may run.
+    slots: Arc<Semaphore>,
+    /// Requests that may be here at all, running or waiting.
+    places: Arc<Semaphore>,
+    display_name: String,
+}
+
+/// Serves ClickHouse's HTTP interface until `shutdown`; then lets statements under way finish
+/// within the limits, and stops the rest.
+pub async fn serve(
+    engine: Engine,
+    credentials: &Credentials,
+    limits: Limits,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) {
+    let shared = Arc::new(Shared {
+        users: Users::new(credentials),
+        running: Running::new(engine.clone()),
+        sessions: Sessions::new(limits.sessions),
+        slots: Arc::new(Semaphore::new(limits.running)),
+        places: Arc::new(Semaphore::new(limits.running + limits.waiting)),
+        display_name: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        engine,
+        limits,
+    });
+    let service = {
+        let shared = Arc::clone(&shared);
+        move |request| answer(Arc::clone(&shared), request)
+    };
+    let answering = connection::serve(
+        listener,
+        Protocol::Http,
+        limits.connections,
+        shutdown,
+        service,
+    );
+    let forgetting = async {
+        loop {
+            tokio::time::sleep(SESSION_CHECK).await;
+            shared.sessions.forget_expired();
+        }
+    };
+    tokio::select! {
+        () = answering => {}
+        () = forgetting => {}
+    }
+    // The engine must not go while a statement runs in it.
+    let all = u32::try_from(limits.running).expect("they are few");
+    let _ = timeout(LAST_STATEMENTS, shared.slots.acquire_many(all)).await;
+}
+
+async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Answer, Infallible>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let (head, body) = request.into_parts();
+    let named = head.uri.query().is_some();
+    let reads = matches!(head.method, Method::GET | Method::HEAD);
+    Ok(match (head.uri.path(), &head.method) {
+        ("/ping" | "/replicas_status", _) => plain(StatusCode::OK, "Ok.\n"),
+        ("/", _) if reads && !named => plain(StatusCode::OK, "Ok.\n"),
+        ("/", &Method::GET | &Method::HEAD | &Method::POST) => {
+            statement(&shared, &head, body, reads).await
+        }
+        ("/", _) => {
+            discard(body);
+            let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST\n");
+            let allowed = HeaderValue::from_static("GET, HEAD, POST");
+            answer.headers_mut().insert(header::ALLOW, allowed);
+            answer
+        }
+        (path, _) => {
+            discard(body);
+            let text = format!("There is no handle {path}\n\nUse / or /ping for health checks.\n");
+            plain(StatusCode::NOT_FOUND, text)
+        }
+    })
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(AnswerBody::whole(text));
+    *answer.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, text);
+    answer
+}
+
+/// Answers a request that has a statement.
+async fn statement<B>(shared: &Arc<Shared>, head: &Parts, body: B, reads: bool) -> Answer
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let mut naming = Head {
+        query_id: query_id(),
+        display_name: shared.display_name.clone(),
+        version: shared.engine.version().to_owned(),
+    };
+    let examined = examine(shared, head, &mut naming);
+    let refuse = |naming: &Head, exception: &Exception| {
+        naming.failure(exception, &exception.render(&naming.version))
+    };
+    let (role, options, encoding) = match examined {
+        Ok(examined) => examined,
+        Err(refused) => {
+            discard(body);
+            let mut answer = refuse(&naming, &refused.exception);
+            if refused.anonymous {
+                *answer.status_mut() = StatusCode::UNAUTHORIZED;
+                let challenge = HeaderValue::from_static("Basic realm=\"ClickHouse HTTP API\"");
+                answer
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            return answer;
+        }
+    };
+    let begun = match turn(shared).await {
+        Ok(slot) => shared
+            .running
+            .begin(naming.query_id.clone())
+            .map(|it| (slot, it)),
+        Err(exception) => Err(exception),
+    };
+    let (slot, statement) = match begun {
+        Ok(begun) => begun,
+        Err(exception) => {
+            discard(body);
+            return refuse(&naming, &exception);
+        }
+    };
+
+    let cancel = CancelOnDrop(Arc::clone(&statement));
+    let (reply, replied) = oneshot::channel();
+    let accepted = head.headers.get(header::ACCEPT_ENCODING);
+    let accepted = accepted.and_then(|value| value.to_str().ok());
+    let job = Job {
+        shared: Arc::clone(shared),
+        role,
+        reads,
+        accepted: accepted.and_then(Encoding::for_response),
+        encoding,
+        body: receive(body, shared.limits.body_pause),
+        statement: Arc::clone(&statement),
+        options,
+    };
+    let (failed, patience) = (naming.clone(), shared.limits.body_pause);
+    tokio::task::spawn_blocking(move || {
+        run::run(job, Outgoing::new(naming, reply, patience));
+        statement.end();
+        drop(slot);
+    });
+    match replied.await {
+        Ok(answer) => answer.map(|body| body.guarded_by(cancel)),
+        Err(_) => refuse(
+            &failed,
+            &Kind::LogicalError.exception("The statement ended without an answer"),
+        ),
+    }
+}
+
+/// Why a request gets no further.
+struct Refused {
+    exception: Exception,
+    anonymous: bool,
+}
+
+impl From<Exception> for Refused {
+    fn from(exception: Exception) -> Self {
+        Self {
+            exception,
+            anonymous: false,
+        }
+    }
+}
+
+/// Who asks, for what, and how the body is encoded; takes the client's identifier over.
+fn examine(
+    shared: &Shared,
+    head: &Parts,
+    naming: &mut Head,
+) -> Result<(Role, Options, Option<Encoding>), Refused> {
+    let mut options = Options::parse(head.uri.query().unwrap_or_default().as_bytes())?;
+    let text = |name| text(&head.headers, name);
+    if options.database.is_none() {
+        options.database = text("x-clickhouse-database");
+    }
+    if options.default_format.is_none() {
+        options.default_format = text("x-clickhouse-format");
+    }
+    if let Some(id) = &options.query_id {
+        naming.query_id.clone_from(id);
+    }
+    let role = shared.users.authenticate(&head.headers, &options);
+    let role = role.map_err(|refused| Refused {
+        exception: refused.exception,
+        anonymous: refused.anonymous,
+    })?;
+    let encoding = text(header::CONTENT_ENCODING.as_str()).unwrap_or_default();
+    let encoding = Encoding::of_request(&encoding)?;
+    let media_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    if media_type
+        .to_ascii_lowercase()
+        .starts_with("multipart/form-data")
+    {
+        return Err(Kind::NotImplemented
+            .exception(
+                "multipart/form-data, the form of external tables, is not supported: pass \
+                 parameters as param_<name> in the URL",
+            )
+            .into());
+    }
+    Ok((role, options, encoding))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Waits until a statement may run.
+async fn turn(shared: &Shared) -> Result<OwnedSemaphorePermit, Exception> {
+    let full = || {
+        Kind::TooManySimultaneousQueries.exception("Too many simultaneous queries for all users")
+    };
+    let _place = shared.places.try_acquire().map_err(|_| full())?;
+    let slot = Arc::clone(&shared.slots).acquire_owned();
+    let slot = timeout(shared.limits.patience, slot)
+        .await
+        .map_err(|_| full())?;
+    Ok(slot.expect("the semaphore is never closed"))
+}
+
+/// A random identifier, as ClickHouse makes them: a UUID of version 4.
+fn query_id() -> String {
+    let bits: u128 = rand::random();
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
+}
