@@ -31,10 +31,8 @@ pub struct Options {
     pub password: Option<Vec<u8>>,
     /// Whether the result is to be in ClickHouse's compression framing.
     pub compress: bool,
-    /// Whether the body is in it.
-    pub decompress: bool,
-    /// Whether the checksums of that are not to be looked at.
-    pub unchecked: bool,
+    /// Whether the body is in it, and what its checksums are for.
+    pub decompress: Option<Checksums>,
     /// The revision of the native protocol that the client knows.
     pub client_protocol_version: Option<u64>,
     /// Whether nothing is to be answered before the statement has ended.
@@ -43,6 +41,15 @@ pub struct Options {
     pub parameters: Vec<Parameter>,
     /// Everything else: settings of the engine for this statement.
     pub settings: Vec<(String, String)>,
+}
+
+/// What becomes of the checksums in ClickHouse's compression framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksums {
+    /// They must be right.
+    Verified,
+    /// Nobody looks at them.
+    Ignored,
 }
 
 /// A session as a request names it.
@@ -61,6 +68,7 @@ impl Options {
     pub fn parse(query: &[u8]) -> Result<Self, Exception> {
         let mut options = Self::default();
         let (mut session_id, mut timeout, mut check) = (None, None, None);
+        let (mut framed, mut checksums) = (false, Checksums::Verified);
         for pair in query.split(|&byte| byte == b'&').filter(|p| !p.is_empty()) {
             let equals = pair.iter().position(|&byte| byte == b'=');
             let (name, value) = match equals {
@@ -87,9 +95,11 @@ impl Options {
                         "session_timeout" => timeout = Some(value),
                         "session_check" => check = Some(value),
                         "compress" => options.compress = flag(&name, &value)?,
-                        "decompress" => options.decompress = flag(&name, &value)?,
+                        "decompress" => framed = flag(&name, &value)?,
                         "http_native_compression_disable_checksumming_on_decompress" => {
-                            options.unchecked = flag(&name, &value)?;
+                            if flag(&name, &value)? {
+                                checksums = Checksums::Ignored;
+                            }
                         }
                         "wait_end_of_query" => options.wait_end_of_query = flag(&name, &value)?,
                         "client_protocol_version" => {
@@ -111,6 +121,7 @@ impl Options {
                 }
             }
         }
+        options.decompress = framed.then_some(checksums);
         if let Some(id) = session_id {
             options.session = Some(Session {
                 id,
@@ -209,7 +220,7 @@ mod tests {
         assert_eq!(options.parameters, [("x".to_owned(), b"a&b".to_vec())]);
         assert_eq!(options.database.as_deref(), Some("d"));
         assert_eq!(options.default_format.as_deref(), Some("JSON"));
-        assert!(options.compress && !options.decompress);
+        assert!(options.compress && options.decompress.is_none());
         assert_eq!(options.session.unwrap().timeout, Duration::from_secs(5));
         assert_eq!(
             options.settings,

@@ -16,14 +16,14 @@ use super::{
     fence, handshake,
     incoming::Incoming,
     outgoing::{Outgoing, Packing},
-    request::Options,
+    request::{Checksums, Options},
     running::Statement,
     server::Shared,
     sessions::Held,
     settings,
     sql::{self, Insert, Refusal, Select},
 };
-use crate::embedded::chdb::{self, Connection, Role, Statistics};
+use crate::embedded::chdb::{self, Analysis, Connection, Effect, Role, Statistics};
 
 /// The format of results for which none is named.
 const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -67,10 +67,11 @@ impl Job {
         let packing = packing(&self.options, self.accepted, &self.shared.limits);
         outgoing.pack(packing).map_err(exception_of)?;
         let decoded = decoder(self.encoding, self.body).map_err(exception_of)?;
-        let mut body: Box<dyn Read> = if self.options.decompress {
-            Box::new(BlockReader::new(decoded, !self.options.unchecked))
-        } else {
-            decoded
+        let mut body: Box<dyn Read> = match self.options.decompress {
+            None => decoded,
+            Some(checksums) => {
+                Box::new(BlockReader::new(decoded, checksums == Checksums::Verified))
+            }
         };
         let (text, kind) =
             read_statement(&self.options.query, &mut body, self.shared.limits.statement)?;
@@ -103,7 +104,9 @@ impl Job {
                 .connect_as(self.role)
                 .map_err(|error| Kind::LogicalError.exception(error.to_string()))?,
         };
+        let analysis = connection.analyse(statement_of(&text, &kind));
         let statement = Prepared {
+            analysis,
             role: self.role,
             reads: self.reads,
             options: &self.options,
@@ -125,6 +128,14 @@ impl Job {
             held.keep(connection);
         }
         done
+    }
+}
+
+/// The text without an insert's data.
+fn statement_of<'t>(text: &'t [u8], kind: &sql::Statement) -> &'t [u8] {
+    match kind {
+        sql::Statement::Insert(insert) => &text[..insert.data],
+        _ => text,
     }
 }
 
@@ -196,6 +207,7 @@ struct Prepared<'j> {
     options: &'j Options,
     text: &'j [u8],
     kind: &'j sql::Statement,
+    analysis: Analysis,
     in_session: bool,
     id: &'j str,
 }
@@ -203,12 +215,8 @@ struct Prepared<'j> {
 impl Prepared<'_> {
     /// Checks it, and gives the connection its database and settings.
     fn set_up(&self, connection: &mut Connection, shared: &Shared) -> Result<(), Exception> {
-        let text = match self.kind {
-            sql::Statement::Insert(insert) => &self.text[..insert.data],
-            _ => self.text,
-        };
-        let analysis = connection.analyse(text);
-        fence::check(self.role, text, analysis, self.reads)?;
+        let text = statement_of(self.text, self.kind);
+        fence::check(self.role, text, self.analysis, self.reads)?;
         if let Some(database) = &self.options.database {
             let sql = format!("USE {}", settings::identifier(database));
             silently(connection, &sql)?;
@@ -244,11 +252,12 @@ impl Prepared<'_> {
         let default = wanted.unwrap_or(DEFAULT_FORMAT);
         match self.kind {
             sql::Statement::Insert(insert) => self.insert(connection, insert, body),
-            sql::Statement::Select(select) => {
+            // What does not parse is told so in the client's own words.
+            sql::Statement::Select(select) if self.analysis.effect != Effect::Unknown => {
                 outgoing.set_format(select.format.as_deref().unwrap_or(default));
                 self.select(connection, select, default, statement, outgoing)
             }
-            sql::Statement::Other { format } => {
+            sql::Statement::Select(Select { format, .. }) | sql::Statement::Other { format } => {
                 outgoing.set_format(format.as_deref().unwrap_or(default));
                 let result = connection.execute(self.text, default, &self.options.parameters)?;
                 if outgoing.write(result.data()).is_err() {
