@@ -45,6 +45,8 @@ pub enum Code {
     Unauthorized,
     /// ClickHouse answered with an exception.
     Query,
+    /// A newer program made the database.
+    SchemaNewer,
     /// Telemetry that was sent was refused, or never became visible.
     TelemetryLost,
     /// A backup archive is damaged, or not one.
@@ -79,6 +81,7 @@ impl Code {
             Self::Unreachable => "unreachable",
             Self::Unauthorized => "unauthorized",
             Self::Query => "query",
+            Self::SchemaNewer => "schema_newer",
             Self::TelemetryLost => "telemetry_lost",
             Self::InvalidArchive => "invalid_archive",
             Self::DataExists => "data_exists",

@@ -1,6 +1,7 @@
 -- The complete current schema. Idempotent: applied at every start, it changes nothing that is
 -- already there. `{retention_days}` and `{environment}` are filled in by whoever applies it; a
--- later change of them is an ALTER (src/clickhouse/schema.rs).
+-- later change of them is an ALTER (src/clickhouse/schema/). A later change of a table is an ALTER
+-- too: a migration (migrations/), which brings an older database to what is written here.
 --
 -- Two writers share each table. The OpenTelemetry ClickHouse exporter, and the embedded receiver
 -- that speaks like it, give the PascalCase columns; these are EPHEMERAL, so they are never stored
@@ -173,6 +174,9 @@ CREATE TABLE IF NOT EXISTS telemetry.logs
     exception_message String DEFAULT LogAttributes['exception.message'] CODEC(ZSTD(1)),
     exception_stacktrace String DEFAULT LogAttributes['exception.stacktrace'] CODEC(ZSTD(1)),
     is_exception UInt8 DEFAULT exception_type != '' CODEC(ZSTD(1)),
+    source_file LowCardinality(String) DEFAULT coalesce(nullIf(attributes['code.file.path'], ''), attributes['code.filepath']) CODEC(ZSTD(1)),
+    source_line UInt32 DEFAULT toUInt32OrZero(coalesce(nullIf(attributes['code.line.number'], ''), attributes['code.lineno'])) CODEC(ZSTD(1)),
+    source_function LowCardinality(String) DEFAULT coalesce(nullIf(attributes['code.function.name'], ''), attributes['code.function']) CODEC(ZSTD(1)),
 
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
@@ -515,5 +519,6 @@ CREATE TABLE IF NOT EXISTS telemetry.schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY version;
 
+-- A new database is as the last migration leaves one.
 INSERT INTO telemetry.schema_migrations (version, name)
-SELECT 1, 'init' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;
+SELECT 2, 'log_source' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;

@@ -19,21 +19,23 @@ pub struct RealClickHouse {
 }
 
 impl RealClickHouse {
-    /// An empty database; `None` where there is no engine.
+    /// A database with the schema and no rows; `None` where there is no engine.
     pub async fn start() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let database = format!("real_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut connection = testing::connection()?;
+        let server = Self::bare().await?;
         let parameters = schema::Parameters {
             // What tests insert is to stay.
             retention_days: schema::MAX_RETENTION_DAYS,
             environment: "test",
         };
-        for statement in parameters.init() {
-            let statement = renamed(&statement, &database)
-                .replace("EXISTS telemetry", &format!("EXISTS {database}"));
-            testing::text(&mut connection, &statement);
-        }
+        schema::apply(&server.client(), &parameters).await.unwrap();
+        Some(server)
+    }
+
+    /// No database yet; `None` where there is no engine.
+    pub async fn bare() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let database = format!("real_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        testing::engine()?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(answer).with_state(database);
@@ -56,6 +58,8 @@ impl Drop for RealClickHouse {
 
 fn renamed(sql: &str, database: &str) -> String {
     sql.replace("telemetry.", &format!("{database}."))
+        .replace("'telemetry'", &format!("'{database}'"))
+        .replace("EXISTS telemetry", &format!("EXISTS {database}"))
 }
 
 async fn answer(State(database): State<String>, request: Request) -> Response {

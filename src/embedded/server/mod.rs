@@ -10,7 +10,6 @@ mod input;
 mod logging;
 mod network;
 mod readiness;
-mod schema;
 mod sockets;
 mod spec;
 
@@ -21,12 +20,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Directory;
-use super::chdb::{self, Engine, EngineError, EngineOptions, Exception, Library};
+use super::chdb::{self, Connection, Engine, EngineError, EngineOptions, Library};
 use super::receiver::ReceiverError;
 use super::supervisor::{Announcement, Claim, ServerFailure};
-use crate::error::{Code, Failure};
+use crate::error::{Code, Error, Failure, Result};
 
-pub use schema::{Adjustments, Schema};
 pub use sockets::{SocketError, Sockets};
 pub use spec::{Credentials, Listen, ServerSpec};
 
@@ -54,12 +52,6 @@ pub enum ServerError {
     /// The engine does not boot.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The schema cannot be applied.
-    #[error("cannot apply the schema")]
-    Schema(#[source] Exception),
-    /// What the existing database was made with cannot be understood.
-    #[error("cannot tell what the existing tables were made with")]
-    SchemaState(#[source] serde_json::Error),
     /// The data was written by a newer engine.
     #[error(
         "the data was written by ClickHouse {written}, and the engine library is version {version}"
@@ -94,11 +86,7 @@ impl Failure for ServerError {
             Self::Receiver(error) => error.code(),
             Self::Downgrade { .. } => Code::EngineInvalid,
             Self::NotReady(_) => Code::NotReady,
-            Self::Input(_)
-            | Self::Schema(_)
-            | Self::SchemaState(_)
-            | Self::Runtime(_)
-            | Self::Lost(_) => Code::EngineStart,
+            Self::Input(_) | Self::Runtime(_) | Self::Lost(_) => Code::EngineStart,
         }
     }
 
@@ -113,15 +101,18 @@ impl Failure for ServerError {
     }
 }
 
+/// Brings the database to what the specification asks for.
+pub type ApplySchema = fn(&ServerSpec, &mut Connection) -> Result<()>;
+
 /// Serves what the specification on standard input says, until SIGTERM, or until that input
-/// ends with the supervisor that holds its other end; then ends the process. `schema` says what
-/// the database should be like.
-pub fn run(directory: &Directory, schema: impl FnOnce(&ServerSpec) -> Schema) -> ! {
+/// ends with the supervisor that holds its other end; then ends the process. `apply_schema` comes
+/// from above, as the schema is that of every engine.
+pub fn run(directory: &Directory, apply_schema: ApplySchema) -> ! {
     logging::initialise();
     let shutdown = CancellationToken::new();
     let served = input::read(&shutdown)
-        .map_err(ServerError::Input)
-        .and_then(|spec| serve(directory, &spec, schema(&spec), shutdown));
+        .map_err(|error| ServerError::Input(error).into())
+        .and_then(|spec| serve(directory, &spec, apply_schema, shutdown));
     match served {
         Ok(()) => chdb::exit(0),
         Err(error) => {
@@ -138,9 +129,9 @@ pub fn run(directory: &Directory, schema: impl FnOnce(&ServerSpec) -> Schema) ->
 fn serve(
     directory: &Directory,
     spec: &ServerSpec,
-    schema: Schema,
+    apply_schema: ApplySchema,
     shutdown: CancellationToken,
-) -> Result<(), ServerError> {
+) -> Result<()> {
     let started = Instant::now();
     directory
         .create()
@@ -158,7 +149,7 @@ fn serve(
     let engine = Engine::boot(library, &options)?;
     data_version::record(directory, engine.version())?;
     tracing::info!(version = engine.version(), elapsed = ?started.elapsed(), "the engine is up");
-    schema.apply(&engine)?;
+    apply_schema(spec, &mut engine.connect()?)?;
     tracing::info!(elapsed = ?started.elapsed(), "the schema is in place");
 
     // The engine has threads of its own for the work; these two move bytes.
@@ -179,7 +170,7 @@ fn serve(
     runtime.shutdown_timeout(STATEMENT_PATIENCE);
     drop(engine);
     tracing::info!("the engine has stopped");
-    served
+    Ok(served?)
 }
 
 /// Waits for a server whose supervisor was killed: it drains and ends by itself.
@@ -222,15 +213,8 @@ fn announce(announcement: &Announcement) {
 }
 
 /// The message of `error` with those of what lies beneath it.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_message = cause.to_string();
-        if !message.contains(&cause_message) {
-            message = format!("{message}: {cause_message}");
-        }
-        source = cause.source();
-    }
-    message
+fn with_causes(error: &Error) -> String {
+    let mut messages = error.causes();
+    messages.insert(0, error.to_string());
+    messages.join(": ")
 }

@@ -1,27 +1,39 @@
-//! The schema: `assets/clickhouse/init-db.sql`, and what of it follows the stack's settings.
+//! The schema: `assets/clickhouse/init-db.sql`, how an older database comes to be like it, and what
+//! of it follows the stack's settings.
 //!
-//! Everything here is a pure function over text, so that both engines apply the schema alike,
-//! whatever carries the statements:
+//! Both engines apply it alike, whatever carries the statements ([`Database`]):
 //!
-//! 1. run [`Parameters::init`], in order;
-//! 2. ask [`STATE`] in format `JSONEachRow`;
-//! 3. run what [`Parameters::adjustments`] makes of the answer: nothing, unless a setting changed.
+//! 1. an older database is taken through the [`Migration`]s that it lacks, one after the other;
+//! 2. [`INIT_DB`] makes whatever is missing, and every view anew;
+//! 3. what a changed setting asks of existing tables is altered.
+//!
+//! [`apply`] does so over HTTP, under a lock; [`upgrade`] where nobody else can.
 
 use serde::Deserialize;
 
+mod error;
+mod lock;
+mod migration;
 mod statements;
+#[cfg(test)]
+mod tests;
+mod upgrade;
 
+pub use error::SchemaError;
+pub use lock::apply;
+pub use migration::{MIGRATIONS, Migration, VERSION};
 pub use statements::statements;
+pub use upgrade::{Applied, Database, OverHttp, Plan, plan, upgrade};
 
 /// The complete current schema, with `{retention_days}` and `{environment}` to be filled in.
-pub const INIT_DB: &str = include_str!("../../assets/clickhouse/init-db.sql");
+pub const INIT_DB: &str = include_str!("../../../assets/clickhouse/init-db.sql");
 
 /// The longest retention, in days: what is left of a ClickHouse `Date` after the year 2100, where
 /// the schema ends the calendar.
 pub const MAX_RETENTION_DAYS: u32 = 18_000;
 
 /// What an existing database was made with, one row per data table.
-pub const STATE: &str = "\
+const STATE: &str = "\
 SELECT
     tables.name AS table,
     toUInt32OrZero(extract(tables.engine_full, 'toIntervalDay\\\\((\\\\d+)\\\\)')) AS retention_days,
@@ -64,7 +76,7 @@ impl Parameters<'_> {
     /// # Errors
     ///
     /// When `state` is not such an answer.
-    pub fn adjustments(&self, state: &str) -> Result<Vec<String>, serde_json::Error> {
+    fn adjustments(&self, state: &str) -> Result<Vec<String>, serde_json::Error> {
         let literal = string_literal(self.environment);
         let mut alterations = Vec::new();
         for row in state.lines() {
@@ -109,69 +121,4 @@ fn line_of_init_db(start: &str) -> &'static str {
 fn string_literal(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
     format!("'{escaped}'")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DEV: Parameters<'static> = Parameters {
-        retention_days: 90,
-        environment: "dev",
-    };
-
-    fn state(retention_days: u32, environment: &str) -> String {
-        format!(
-            r#"{{"table":"traces","retention_days":{retention_days},"environment":"coalesce(x, {environment})"}}"#
-        )
-    }
-
-    #[test]
-    fn every_placeholder_is_filled_in() {
-        for statement in DEV.init() {
-            assert!(!statement.contains("{retention_days}"), "{statement}");
-            assert!(!statement.contains("{environment}"), "{statement}");
-        }
-    }
-
-    #[test]
-    fn the_lines_that_settings_change_are_the_same_in_every_table() {
-        for start in ["TTL ", "environment "] {
-            let lines: Vec<_> = INIT_DB
-                .lines()
-                .map(str::trim)
-                .filter(|line| line.starts_with(start))
-                .collect();
-            assert_eq!(lines.len(), 3, "{start}");
-            assert!(lines.iter().all(|line| *line == lines[0]), "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn unchanged_settings_alter_nothing() {
-        let alterations = DEV.adjustments(&state(90, "'dev'")).expect("it parses");
-        assert_eq!(alterations, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_changed_retention_alters_the_ttl_alone() {
-        let alterations = DEV.adjustments(&state(7, "'dev'")).expect("it parses");
-        let [alteration] = alterations.as_slice() else {
-            panic!("{alterations:?}");
-        };
-        assert!(alteration.starts_with("ALTER TABLE telemetry.traces MODIFY TTL "));
-        assert!(alteration.ends_with("+ toIntervalDay(90)"));
-    }
-
-    #[test]
-    fn an_environment_cannot_leave_its_quotes() {
-        let parameters = Parameters {
-            environment: r"it's \ here",
-            ..DEV
-        };
-        let alterations = parameters
-            .adjustments(&state(90, "'dev'"))
-            .expect("it parses");
-        assert!(alterations[0].contains(r", 'it\'s \\ here') CODEC"));
-    }
 }
