@@ -7,6 +7,7 @@ mod error;
 mod exception;
 #[cfg(test)]
 mod fake;
+pub mod import;
 mod query;
 #[cfg(test)]
 mod real;

@@ -14,6 +14,7 @@ use crate::embedded::chdb::{Connection, Exception, testing};
 
 /// A server with a database of its own, which clients take for `telemetry`.
 pub struct RealClickHouse {
+    database: String,
     address: SocketAddr,
     server: JoinHandle<()>,
 }
@@ -38,9 +39,20 @@ impl RealClickHouse {
         testing::engine()?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = axum::Router::new().fallback(answer).with_state(database);
+        let router = axum::Router::new()
+            .fallback(answer)
+            .with_state(database.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Some(Self { address, server })
+        Some(Self {
+            database,
+            address,
+            server,
+        })
+    }
+
+    /// Its URL, with the name that its database has in truth.
+    pub fn url(&self) -> String {
+        format!("http://{}/{}", self.address, self.database)
     }
 
     /// A client of it.

@@ -5,7 +5,7 @@ mod dump;
 mod error;
 mod load;
 mod manifest;
-mod schema;
+pub(super) mod schema;
 mod scratch;
 mod steps;
 #[cfg(test)]

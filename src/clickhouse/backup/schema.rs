@@ -21,14 +21,14 @@ FROM telemetry.schema_migrations";
 }
 
 /// Asks for the columns that [`columns`] gives.
-pub(super) const COLUMNS: &str = "\
+pub(in crate::clickhouse) const COLUMNS: &str = "\
 SELECT name, type AS type_name
 FROM system.columns
 WHERE database = currentDatabase() AND table = {table:String} AND default_kind IN ('', 'DEFAULT')
 ORDER BY position";
 
 /// The columns of a table that are stored; `query` is [`COLUMNS`].
-pub(super) async fn columns(
+pub(in crate::clickhouse) async fn columns(
     query: Query<'_>,
     table: DataTable,
 ) -> Result<Vec<Column>, ClickHouseError> {
@@ -45,12 +45,12 @@ pub(super) async fn columns(
 }
 
 /// Columns as a list in a statement.
-pub(super) fn column_list(columns: &[Column]) -> String {
+pub(in crate::clickhouse) fn column_list(columns: &[Column]) -> String {
     let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
     names.join(", ")
 }
 
 /// A name as ClickHouse reads it, whatever is in it.
-pub(super) fn quoted(name: &str) -> String {
+pub(in crate::clickhouse) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }

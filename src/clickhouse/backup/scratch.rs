@@ -87,7 +87,7 @@ impl Scratch {
 
     /// A statement in which a table without a database is one of this, and which may take its
     /// time.
-    pub(super) fn query<'s>(&'s self, sql: impl Into<Cow<'s, str>>) -> Query<'s> {
+    pub(in crate::clickhouse) fn query<'s>(&'s self, sql: impl Into<Cow<'s, str>>) -> Query<'s> {
         self.client
             .query(sql)
             .database(&self.name)
@@ -108,7 +108,10 @@ impl Scratch {
     }
 
     /// Makes an empty table from which nothing goes away.
-    pub(super) async fn stage(&self, table: DataTable) -> Result<(), ClickHouseError> {
+    pub(in crate::clickhouse) async fn stage(
+        &self,
+        table: DataTable,
+    ) -> Result<(), ClickHouseError> {
         for sql in [
             format!("CREATE TABLE {table} AS telemetry.{table}"),
             format!("SYSTEM STOP TTL MERGES {table}"),
@@ -134,7 +137,7 @@ WHERE database = currentDatabase() AND table = {table:String} AND active
     }
 
     /// Adds what a table here holds to that of the telemetry, in one step.
-    pub(super) async fn add(&self, table: DataTable) -> Result<(), ClickHouseError> {
+    pub(in crate::clickhouse) async fn add(&self, table: DataTable) -> Result<(), ClickHouseError> {
         let sql = format!("ALTER TABLE telemetry.{table} ATTACH PARTITION ALL FROM {table}");
         self.query(sql).execute().await.map(drop)
     }
@@ -153,7 +156,10 @@ WHERE database = currentDatabase() AND table = {table:String} AND active
     }
 
     /// The columns of a table that are stored.
-    pub(super) async fn columns(&self, table: DataTable) -> Result<Vec<Column>, ClickHouseError> {
+    pub(in crate::clickhouse) async fn columns(
+        &self,
+        table: DataTable,
+    ) -> Result<Vec<Column>, ClickHouseError> {
         schema::columns(self.query(schema::COLUMNS), table).await
     }
 

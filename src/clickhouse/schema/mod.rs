@@ -23,6 +23,7 @@ pub use error::SchemaError;
 pub use lock::apply;
 pub use migration::{MIGRATIONS, Migration, VERSION};
 pub use statements::statements;
+pub(in crate::clickhouse) use upgrade::retention_days;
 pub use upgrade::{Applied, Database, OverHttp, Plan, plan, upgrade};
 
 /// The complete current schema, with `{retention_days}` and `{environment}` to be filled in.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{MIGRATIONS, Migration, Parameters, STATE, SchemaError, VERSION};
+use super::{MIGRATIONS, Migration, Parameters, STATE, SchemaError, TableState, VERSION};
 use crate::clickhouse::{ClickHouseError, Client};
 
 /// What the database is.
@@ -115,6 +115,18 @@ pub async fn upgrade(
         migrations,
         adjustments,
     })
+}
+
+/// How many days telemetry is kept in a database that has the schema.
+///
+/// # Errors
+///
+/// When the database does not say.
+pub(in crate::clickhouse) async fn retention_days(client: &Client) -> Result<u32, ClickHouseError> {
+    let answer = OverHttp(client).run(STATE).await?;
+    let line = answer.lines().next().ok_or(ClickHouseError::NoRow)?;
+    let state: TableState = serde_json::from_str(line).map_err(ClickHouseError::Malformed)?;
+    Ok(state.retention_days)
 }
 
 /// The version of the database; `None` if there is nothing, or only what an interrupted first
