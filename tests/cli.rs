@@ -29,6 +29,7 @@ fn help_names_every_command() {
       config        Show every setting, its value, and where that comes from
       backup        Write all telemetry to one archive
       restore       Bring back the telemetry of an archive
+      migrate       Bring the database to this program's schema, or another one's telemetry into it
       reset         Delete all telemetry; the stack goes on running
       clean         Stop the stack and delete it, with all its data
       engine        Fetch, find or remove the engine library

@@ -166,3 +166,22 @@ pub struct ResetArgs {
     #[arg(long, short)]
     pub yes: bool,
 }
+
+/// Arguments of `telemetry migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry migrate --dry-run
+  telemetry migrate --from-url http://127.0.0.1:18123
+  telemetry migrate --from-url http://me:secret@db.example:8123/telemetry
+
+The telemetry that is brought over is read from tables `traces`, `logs` and `metrics`, whatever
+columns they have; they stay as they are. What is here already is not brought again.")]
+pub struct MigrateArgs {
+    /// Bring over the telemetry of another ClickHouse, by the URL of its HTTP interface
+    #[arg(long, value_name = "URL")]
+    pub from_url: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}

@@ -10,8 +10,8 @@ mod usage;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use data::{
-    BackupArgs, Protocol, QueryArgs, QueryStatsArgs, QueryTracesArgs, ResetArgs, RestoreArgs,
-    TestArgs,
+    BackupArgs, MigrateArgs, Protocol, QueryArgs, QueryStatsArgs, QueryTracesArgs, ResetArgs,
+    RestoreArgs, TestArgs,
 };
 pub use lifecycle::{
     CleanArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs, LogsArgs, RestartArgs,
@@ -131,6 +131,8 @@ pub enum StackCommand {
     Backup(BackupArgs),
     /// Bring back the telemetry of an archive
     Restore(RestoreArgs),
+    /// Bring the database to this program's schema, or another one's telemetry into it
+    Migrate(MigrateArgs),
     /// Delete all telemetry; the stack goes on running
     Reset(ResetArgs),
     /// Stop the stack and delete it, with all its data
@@ -184,6 +186,7 @@ impl StackCommand {
             Self::Config => "config",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Migrate(_) => "migrate",
             Self::Reset(_) => "reset",
             Self::Clean(_) => "clean",
             Self::Engine(_) => "engine",
@@ -213,7 +216,11 @@ impl StackCommand {
     pub const fn handles_interrupts(&self) -> bool {
         matches!(
             self,
-            Self::Start(_) | Self::Restart(_) | Self::Backup(_) | Self::Restore(_)
+            Self::Start(_)
+                | Self::Restart(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Migrate(_)
         )
     }
 }

@@ -9,6 +9,7 @@ mod env;
 mod health;
 mod interrupt;
 mod logs;
+mod migrate;
 mod query;
 mod query_stats;
 mod query_traces;
@@ -81,6 +82,7 @@ async fn on_stack(context: &Context, command: &StackCommand) -> Result<()> {
         StackCommand::Config => config::run(context),
         StackCommand::Backup(args) => backup::run(context, args).await,
         StackCommand::Restore(args) => restore::run(context, args).await,
+        StackCommand::Migrate(args) => migrate::run(context, args).await,
         StackCommand::Reset(args) => reset::run(context, args).await,
         StackCommand::Clean(args) => clean::run(context, args).await,
         StackCommand::Engine(args) => engine::run(context, args).await,

@@ -115,13 +115,16 @@ impl Stack {
 
     /// ClickHouse's answer to a statement, tab-separated, without the last line's end.
     pub fn query(&self, sql: &str) -> String {
+        self.query_in("telemetry", sql)
+    }
+
+    /// The same, where a table without a database is one of `database`.
+    pub fn query_in(&self, database: &str, sql: &str) -> String {
         let request = reqwest::Client::new()
             .post(self.clickhouse_url("/"))
-            .query(&[
-                ("database", "telemetry"),
-                ("default_format", "TabSeparated"),
-            ])
-            .basic_auth("telemetry", Some("telemetry_password"))
+            .query(&[("database", database), ("default_format", "TabSeparated")])
+            .header("X-ClickHouse-User", "telemetry")
+            .header("X-ClickHouse-Key", "telemetry_password")
             .body(sql.to_owned());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

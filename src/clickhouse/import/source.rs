@@ -10,6 +10,7 @@ use super::super::backup::schema::{COLUMNS, columns, quoted};
 use super::super::{ClickHouseError, Client, Column, DataTable};
 use super::ImportError;
 use super::mapping::Mapping;
+use crate::error::{Code, Failure};
 
 /// Who is asked for, where a URL does not say: the user that the Makefile project makes, and this
 /// program too.
@@ -26,8 +27,16 @@ pub struct Source {
 
 /// A URL names no ClickHouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected the URL of ClickHouse's HTTP interface, such as http://USER:PASSWORD@HOST:8123")]
+#[error(
+    "`--from-url` names no ClickHouse: expected the URL of its HTTP interface, such as `http://USER:PASSWORD@HOST:8123`"
+)]
 pub struct SourceUrlError;
+
+impl Failure for SourceUrlError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+}
 
 /// A day of a table: a partition here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
