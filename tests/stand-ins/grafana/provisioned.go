@@ -96,6 +96,9 @@ func readAll(directory string, into any, used func()) error {
 // Reads every dashboard below a directory; that there is none yet is no error.
 func (p *provisioned) readDashboards(directory, folder string) {
 	_ = filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			p.skipped = append(p.skipped, err)
 			return nil
