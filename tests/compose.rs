@@ -263,35 +263,6 @@ fn compose_and_this_program_hash_every_key_alike() {
     );
 }
 
-#[test]
-fn the_collector_accepts_its_configuration() {
-    let program = std::env::var_os("TELEMETRY_TEST_COLLECTOR").map_or_else(
-        || repository("target/collector/otelcol-contrib"),
-        PathBuf::from,
-    );
-    if !program.exists() {
-        return ignored("collector in TELEMETRY_TEST_COLLECTOR or target/collector");
-    }
-    let dir = tempfile::tempdir().expect("a temporary directory can be made");
-    let password = dir.path().join("password");
-    fs::write(&password, "0123").expect("it can be written");
-    let configuration =
-        fs::read_to_string(repository("assets/collector/otel-collector-config.yaml"))
-            .expect("it is there")
-            .replace(
-                "/run/secrets/clickhouse-ingest-password",
-                &password.to_string_lossy(),
-            );
-    let path = dir.path().join("config.yaml");
-    fs::write(&path, configuration).expect("it can be written");
-    output(
-        Command::new(program)
-            .arg("validate")
-            .arg("--config")
-            .arg(path),
-    );
-}
-
 /// Runs `assets/clickhouse/apply-schema.sh` with a client that prints what it is given.
 #[cfg(unix)]
 fn applied(retention_days: &str, environment: &str) -> String {

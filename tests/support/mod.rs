@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "what a failed test has to say")]
 
 pub mod clients;
+pub mod collector;
 pub mod sandbox;
 pub mod stack;
 
