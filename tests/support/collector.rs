@@ -104,7 +104,8 @@ impl Drop for Collector {
     }
 }
 
-fn is_healthy(port: u16) -> bool {
+/// Whether a collector says that it is healthy, on the port of its health check.
+pub fn is_healthy(port: u16) -> bool {
     let answer = || {
         let mut connection = TcpStream::connect(("127.0.0.1", port))?;
         connection.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
