@@ -1,45 +1,103 @@
 //! What those who may not do everything may say.
 //!
 //! The engine refuses what their role does not grant. This is about the rest, which no grant
-//! governs; see [`Role`].
+//! governs; see [`Role`]. It reads words and quotes as the engine does and refuses names, wherever
+//! they stand: it would rather refuse a harmless alias than miss a call in disguise.
 
 use super::{
     exception::{Exception, Kind},
-    sql::{self, Lexer},
+    sql::{self, Lexer, Token},
 };
-use crate::embedded::chdb::{Analysis, Effect, Role};
+use crate::embedded::chdb::{Analysis, Effect, Parameter, Role};
 
-/// A function that reads files, and those that take SQL or the structure of a table as text,
-/// in which a call of it could hide.
-const REFUSED: [&str; 14] = [
+/// What reads files or calls other machines, or shows what others ask. A function needs no
+/// parentheses to be called: `SELECT * APPLY file`, `arrayMap(file, …)`.
+const NAMES: [&str; 10] = [
+    "AICLASSIFY",
+    "AIEMBED",
+    "AIEXTRACT",
+    "AIGENERATE",
+    "AITRANSLATE",
+    "ARROWSTREAM",
+    "CATBOOSTEVALUATE",
+    "FILE",
+    "JEMALLOC_PROFILE_TEXT",
+    "PROCESSLIST",
+];
+
+/// Table functions that take SQL, the structure of a table or the name of one as text, in which
+/// a call or a name could hide.
+const TABLE_FUNCTIONS: [&str; 15] = [
+    "CLUSTER",
+    "CLUSTERALLREPLICAS",
     "EVAL",
     "EXECUTABLE",
-    "FILE",
     "FUZZJSON",
     "FUZZQUERY",
     "GENERATERANDOM",
     "INPUT",
+    "LOOP",
+    "MERGE",
     "NULL",
-    "STRUCTURETOCAPNPROTOSCHEMA",
-    "STRUCTURETOPROTOBUFSCHEMA",
+    "SQLSTANDARDVALUES",
     "VALUES",
     "VIEWEXPLAIN",
     "VIEWIFPERMITTED",
-    "FORMAT",
+];
+
+/// What clients and Grafana ask the engine about itself. The engine shows everybody whatever it
+/// shows one, since all are the same user to it: who runs what, which errors others met.
+const SYSTEM_TABLES: [&str; 29] = [
+    "aggregate_function_combinators",
+    "build_options",
+    "collations",
+    "columns",
+    "completions",
+    "contributors",
+    "current_roles",
+    "data_skipping_indices",
+    "data_type_families",
+    "databases",
+    "enabled_roles",
+    "events",
+    "formats",
+    "functions",
+    "keywords",
+    "licenses",
+    "merge_tree_settings",
+    "metrics",
+    "numbers",
+    "numbers_mt",
+    "one",
+    "parts",
+    "parts_columns",
+    "settings",
+    "table_engines",
+    "table_functions",
+    "tables",
+    "time_zones",
+    "zeros",
 ];
 
 /// Refuses a statement that `role` may not run, or that nobody may on this interface.
 ///
 /// `text` is the statement without an insert's data; `reads` is whether it must change nothing.
-pub fn check(role: Role, text: &[u8], analysis: Analysis, reads: bool) -> Result<(), Exception> {
+pub fn check(
+    role: Role,
+    text: &[u8],
+    parameters: &[Parameter],
+    analysis: Analysis,
+    reads: bool,
+) -> Result<(), Exception> {
     if analysis.statements > 1 {
         return Err(Kind::SyntaxError.exception("Multi-statements are not allowed"));
     }
     if role != Role::Administrator {
-        check_effect(role, analysis.effect)?;
-        check_calls(text)?;
+        check_effect(role, analysis)?;
+        check_names(text)?;
+        check_identifiers(text, parameters)?;
     }
-    if reads && !may_be_got(text, analysis.effect) {
+    if reads && !may_be_got(text, analysis) {
         return Err(Kind::Readonly.exception(
             "Cannot execute query in readonly mode. For queries over HTTP, method GET implies \
              readonly. You should use method POST for modifying queries",
@@ -48,20 +106,34 @@ pub fn check(role: Role, text: &[u8], analysis: Analysis, reads: bool) -> Result
     Ok(())
 }
 
-fn check_effect(role: Role, effect: Effect) -> Result<(), Exception> {
-    match (role, effect) {
+/// Refuses a database whose tables could then be named without it.
+pub fn check_database(role: Role, database: &str) -> Result<(), Exception> {
+    if role != Role::Administrator && database == "system" {
+        return Err(denied("use the database system"));
+    }
+    Ok(())
+}
+
+fn denied(what: impl std::fmt::Display) -> Exception {
+    Kind::AccessDenied.exception(format!("Not enough privileges to {what}"))
+}
+
+fn check_effect(role: Role, analysis: Analysis) -> Result<(), Exception> {
+    match (role, analysis.effect) {
         (_, Effect::Read) | (Role::Ingest, Effect::Write) => Ok(()),
-        (_, Effect::Unknown) => Err(Kind::SyntaxError.exception("Syntax error")),
+        // Does not parse, which the engine words better.
+        (_, Effect::Unknown) if analysis.statements == 0 => Ok(()),
         (Role::Reader, _) => Err(Kind::Readonly.exception("Cannot execute query in readonly mode")),
-        _ => Err(Kind::AccessDenied.exception("Not enough privileges to run such a statement")),
+        _ => Err(denied("run such a statement")),
     }
 }
 
 /// `SET` and `USE` change nothing but the connection; what does not parse is told so by the
-/// engine, with `readonly` set.
-fn may_be_got(text: &[u8], effect: Effect) -> bool {
-    match effect {
-        Effect::Read | Effect::Unknown => true,
+/// engine.
+fn may_be_got(text: &[u8], analysis: Analysis) -> bool {
+    match analysis.effect {
+        Effect::Read => true,
+        Effect::Unknown => analysis.statements == 0,
         Effect::Control => {
             let words = sql::leading_words(text, 2);
             let word = |at: usize| words.get(at).map(String::as_str);
@@ -70,36 +142,82 @@ fn may_be_got(text: &[u8], effect: Effect) -> bool {
                 (Some("SET"), Some(second)) if second != "ROLE" && second != "DEFAULT"
             ) || word(0) == Some("USE")
         }
-        _ => false,
+        Effect::Write | Effect::WriteGlobal => false,
     }
 }
 
-fn check_calls(text: &[u8]) -> Result<(), Exception> {
-    let mut previous: Option<String> = None;
-    for token in Lexer::new(text, 0) {
-        let name = match token.kind {
-            sql::Kind::Open if text[token.span.start] == b'(' => {
-                if let Some(name) = previous.filter(|name| REFUSED.contains(&name.as_str())) {
-                    return Err(Kind::AccessDenied.exception(format!(
-                        "Not enough privileges to call the function {}",
-                        name.to_ascii_lowercase()
-                    )));
-                }
-                None
-            }
-            sql::Kind::Word => Some(&text[token.span.clone()]),
-            // An escape within quotes could spell any name.
-            sql::Kind::Quoted => Some(text[token.span.clone()].get(1..).unwrap_or_default()),
-            _ => None,
+fn check_names(text: &[u8]) -> Result<(), Exception> {
+    let mut tokens = Lexer::new(text, 0).peekable();
+    let mut after_dot = false;
+    while let Some(token) = tokens.next() {
+        let Some(name) = identifier(text, &token)? else {
+            after_dot = token.kind == sql::Kind::Dot;
+            continue;
         };
-        previous = name.map(|name| {
-            let quoted = token.kind == sql::Kind::Quoted;
-            if quoted && name.contains(&b'\\') {
-                return "FILE".to_owned();
+        let upper = name.to_ascii_uppercase();
+        let is_called = || {
+            let mut ahead = tokens.clone();
+            ahead
+                .next()
+                .is_some_and(|next| text[next.span.start] == b'(')
+        };
+        if !after_dot && NAMES.contains(&upper.as_str())
+            || TABLE_FUNCTIONS.contains(&upper.as_str()) && is_called()
+        {
+            return Err(denied(format_args!("name {name} here")));
+        }
+        if name == "system" {
+            let mut ahead = tokens.clone();
+            if ahead.next().is_some_and(|next| next.kind == sql::Kind::Dot) {
+                let table = match ahead.next() {
+                    Some(token) => identifier(text, &token)?,
+                    None => None,
+                };
+                if !table
+                    .as_deref()
+                    .is_some_and(|table| SYSTEM_TABLES.contains(&table))
+                {
+                    let table = table.unwrap_or_default();
+                    return Err(denied(format_args!("read system.{table}")));
+                }
             }
-            let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-            name.trim_end_matches(['`', '"', '\u{201d}']).to_owned()
-        });
+        }
+        after_dot = false;
+    }
+    Ok(())
+}
+
+/// The name that a token spells, if it is one.
+fn identifier(text: &[u8], token: &Token) -> Result<Option<String>, Exception> {
+    let spelled = String::from_utf8_lossy(&text[token.span.clone()]);
+    match token.kind {
+        sql::Kind::Word => Ok(Some(spelled.into_owned())),
+        // An escape could spell any name.
+        sql::Kind::Quoted if spelled.contains('\\') => Err(denied("write names with a backslash")),
+        sql::Kind::Quoted => {
+            let quotes = ['`', '"', '\u{201c}', '\u{201d}'];
+            Ok(Some(spelled.trim_matches(quotes).to_owned()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// `{name:Identifier}` takes a name from a parameter.
+fn check_identifiers(text: &[u8], parameters: &[Parameter]) -> Result<(), Exception> {
+    let takes_names = Lexer::new(text, 0).any(|token| token.is_word(text, "IDENTIFIER"));
+    if !takes_names {
+        return Ok(());
+    }
+    for (name, value) in parameters {
+        let value = String::from_utf8_lossy(value).to_ascii_uppercase();
+        let suspicious = value.contains('\\')
+            || value.contains("SYSTEM")
+            || NAMES.iter().any(|name| value.contains(name));
+        if suspicious {
+            return Err(denied(format_args!(
+                "take a name from the parameter {name}"
+            )));
+        }
     }
     Ok(())
 }
@@ -116,7 +234,7 @@ mod tests {
     };
 
     fn code(role: Role, text: &str) -> Option<u32> {
-        check(role, text.as_bytes(), READ, false)
+        check(role, text.as_bytes(), &[], READ, false)
             .err()
             .map(|e| e.code)
     }
@@ -128,7 +246,10 @@ mod tests {
             "SELECT FILE /* x */ ('/etc/passwd')",
             "SELECT `file`('/etc/passwd')",
             "SELECT \"file\" ('/etc/passwd')",
+            "SELECT \u{201c}file\u{201d}('/etc/passwd')",
             r"SELECT `fi\x6ce`('/etc/passwd')",
+            "SELECT * APPLY file FROM (SELECT '/etc/passwd')",
+            "SELECT arrayMap(file, ['/etc/passwd'])",
             "SELECT * FROM values('a Int8, b String ALIAS file(''/etc/passwd'')', 1)",
             "SELECT * FROM generateRandom('a String')",
             "SELECT * FROM view(SELECT 1 FROM null('a Int8'))",
@@ -139,12 +260,48 @@ mod tests {
         }
         for text in [
             "SELECT 'file(1)'",
-            "SELECT file FROM t",
-            "SELECT count(file)",
-            "SELECT isNull(a)",
+            "SELECT t.file FROM t",
+            "SELECT count(files)",
+            "SELECT isNull(a) FROM t WHERE b IN (NULL)",
+            "SELECT format('{}', a)",
         ] {
             assert_eq!(code(Role::Reader, text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_others_ask_stays_hidden() {
+        for text in [
+            "SELECT query FROM system.processes",
+            "SELECT query FROM `system` . \"processes\"",
+            "SELECT * FROM system./* tables */errors",
+            "SELECT * FROM system.{t:Identifier}",
+            "SELECT * FROM merge('system', '.*')",
+            "SHOW PROCESSLIST",
+        ] {
+            assert_eq!(code(Role::Reader, text), Some(497), "{text}");
+        }
+        for text in [
+            "SELECT name FROM system.tables",
+            "SELECT 1 FROM `system`.`one`",
+            "SELECT system FROM t",
+        ] {
+            assert_eq!(code(Role::Reader, text), None, "{text}");
+        }
+        assert!(check_database(Role::Reader, "system").is_err());
+        assert!(check_database(Role::Administrator, "system").is_ok());
+    }
+
+    #[test]
+    fn a_name_in_a_parameter_is_looked_at() {
+        let named = |value: &str| {
+            let parameters = [("d".to_owned(), value.as_bytes().to_vec())];
+            let text = b"SELECT * FROM {d:Identifier}.tables";
+            check(Role::Reader, text, &parameters, READ, false).is_ok()
+        };
+        assert!(named("telemetry"));
+        assert!(!named("system"));
+        assert!(!named(r"sys\x74em"));
     }
 
     #[test]
@@ -162,7 +319,7 @@ mod tests {
                 statements: 1,
                 effect,
             };
-            let checked = check(Role::Administrator, text.as_bytes(), analysis, true);
+            let checked = check(Role::Administrator, text.as_bytes(), &[], analysis, true);
             assert_eq!(checked.is_ok(), allowed, "{text}");
         }
     }
@@ -170,7 +327,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_makes_it_panic(text in any::<Vec<u8>>()) {
-            let _ = check(Role::Reader, &text, READ, true);
+            let _ = check(Role::Reader, &text, &[], READ, true);
         }
     }
 }

@@ -216,8 +216,10 @@ impl Prepared<'_> {
     /// Checks it, and gives the connection its database and settings.
     fn set_up(&self, connection: &mut Connection, shared: &Shared) -> Result<(), Exception> {
         let text = statement_of(self.text, self.kind);
-        fence::check(self.role, text, self.analysis, self.reads)?;
+        let parameters = &self.options.parameters;
+        fence::check(self.role, text, parameters, self.analysis, self.reads)?;
         if let Some(database) = &self.options.database {
+            fence::check_database(self.role, database)?;
             let sql = format!("USE {}", settings::identifier(database));
             silently(connection, &sql)?;
         }
