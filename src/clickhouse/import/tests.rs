@@ -38,7 +38,8 @@ impl Databases {
     async fn bring_over(&self) -> Vec<Imported> {
         let source = Source::new(reqwest::Client::new(), &self.old.url()).unwrap();
         let client = self.new.client();
-        let scratch = Scratch::create(client.clone()).await.unwrap();
+        let scratch = Scratch::new(client.clone());
+        scratch.create().await.unwrap();
         let mut imported = Vec::new();
         for pending in survey(&source, &client).await.unwrap() {
             let told = RefCell::new(0);
@@ -189,7 +190,8 @@ async fn what_was_broken_off_is_finished() {
     pending[0].days.truncate(1);
     let some = pending[0].rows();
     // Its process dies: the scratch database stays behind.
-    let scratch = Scratch::create(client.clone()).await.unwrap();
+    let scratch = Scratch::new(client.clone());
+    scratch.create().await.unwrap();
     let ignored = |_| {};
     bring_over(&source, &scratch, &pending[0], ignored)
         .await

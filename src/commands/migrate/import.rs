@@ -49,8 +49,12 @@ pub(super) async fn run(context: &Context, url: &str, dry_run: bool) -> Result<(
         let tables = pending.iter().map(Found::from).collect();
         return context.printer.print(&DryRun { tables });
     }
-    let scratch = unless_interrupted(async { Ok(Scratch::create(client).await?) }).await?;
-    let imported = unless_interrupted(bring_over(context, &source, &scratch, &pending)).await;
+    let scratch = Scratch::new(client);
+    let imported = unless_interrupted(async {
+        scratch.create().await?;
+        bring_over(context, &source, &scratch, &pending).await
+    });
+    let imported = imported.await;
     tidy_up(context, scratch).await;
     context.printer.print(&Report { tables: imported? })
 }
