@@ -30,3 +30,23 @@ pub fn text(inside: &str) -> String {
         .replace("&apos;", "'")
         .replace("&amp;", "&")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_element_of_a_name_outside_comments_is_meant() {
+        let xml = without_comments("<!-- <a>0</a> --><a>1</a><!-- --><a>2</a><!--");
+        assert_eq!(element(&xml, "a"), Some("1"));
+        assert_eq!(element(&xml, "b"), None);
+        assert_eq!(element("<a><b>1</b>", "a"), None);
+    }
+
+    #[test]
+    fn text_comes_as_it_was_meant() {
+        assert_eq!(text("a&amp;lt;b&lt;c"), "a&lt;b<c");
+        assert_eq!(text("\n<![CDATA[a&amp;<b>]]>\n"), "a&amp;<b>");
+        assert_eq!(text(" p w "), " p w ");
+    }
+}
