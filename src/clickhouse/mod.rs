@@ -1,5 +1,7 @@
 //! Client of ClickHouse's HTTP interface.
 
+#[cfg(test)]
+mod accuracy;
 mod answer;
 pub mod backup;
 mod client;
@@ -8,6 +10,8 @@ mod exception;
 #[cfg(test)]
 mod fake;
 pub mod import;
+#[cfg(test)]
+mod odd_batches;
 mod query;
 #[cfg(test)]
 mod real;

@@ -103,7 +103,7 @@ fn measure() {
         "< 800 MB after 10 M",
     );
     figures.add("most of it at any time", megabytes(after.peak), "");
-    let bytes = stack.bytes_per_span();
+    let bytes = stack.bytes_per_row("telemetry", "traces");
     figures.add(
         "on disk, merged",
         format!("{bytes:.1} bytes/span"),

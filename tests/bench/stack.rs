@@ -80,19 +80,30 @@ impl Stack {
         self.runtime.block_on(query.row::<Row>()).unwrap().n
     }
 
-    /// How much of the disk a span takes once everything is merged.
-    pub fn bytes_per_span(&self) -> f64 {
+    /// Runs a statement, in which tables are named with their database.
+    pub fn execute(&self, sql: &str) {
+        let query = self.clickhouse.query(sql).database("default");
+        let done = self.runtime.block_on(query.execute());
+        done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    /// The number that a statement answers, in a column `n`.
+    pub fn number(&self, sql: &str) -> f64 {
         #[derive(Deserialize)]
         struct Row {
-            bytes: f64,
+            n: f64,
         }
-        let merge = self.clickhouse.query("OPTIMIZE TABLE traces FINAL");
-        self.runtime.block_on(merge.execute()).unwrap();
-        let query = self.clickhouse.query(
-            "SELECT sum(bytes_on_disk) / sum(rows) AS bytes FROM system.parts \
-             WHERE active AND database = 'telemetry' AND table = 'traces'",
-        );
-        self.runtime.block_on(query.row::<Row>()).unwrap().bytes
+        let query = self.clickhouse.query(sql).database("default");
+        self.runtime.block_on(query.row::<Row>()).unwrap().n
+    }
+
+    /// How much of the disk a row of a table takes once everything is merged.
+    pub fn bytes_per_row(&self, database: &str, table: &str) -> f64 {
+        self.execute(&format!("OPTIMIZE TABLE {database}.{table} FINAL"));
+        self.number(&format!(
+            "SELECT sum(bytes_on_disk) / sum(rows) AS n FROM system.parts \
+             WHERE active AND database = '{database}' AND table = '{table}'"
+        ))
     }
 
     fn telemetry(&self, command: &str, flags: &[&str]) {
