@@ -78,8 +78,8 @@ CREATE TABLE IF NOT EXISTS telemetry.traces
     session_id String DEFAULT coalesce(nullIf(SpanAttributes['session.id'], ''), ResourceAttributes['session.id']) CODEC(ZSTD(1)),
     instrumentation_library_name LowCardinality(String) DEFAULT ScopeName CODEC(ZSTD(1)),
     instrumentation_library_version LowCardinality(String) DEFAULT ScopeVersion CODEC(ZSTD(1)),
-    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) DEFAULT SpanAttributes CODEC(ZSTD(1)),
+    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(3)),
+    attributes Map(LowCardinality(String), String) DEFAULT SpanAttributes CODEC(ZSTD(3)),
     `events.timestamp` Array(DateTime64(9, 'UTC')) DEFAULT `Events.Timestamp` CODEC(ZSTD(1)),
     `events.name` Array(LowCardinality(String)) DEFAULT `Events.Name` CODEC(ZSTD(1)),
     `events.attributes` Array(Map(LowCardinality(String), String)) DEFAULT `Events.Attributes` CODEC(ZSTD(1)),
@@ -165,11 +165,11 @@ CREATE TABLE IF NOT EXISTS telemetry.logs
     session_id String DEFAULT coalesce(nullIf(LogAttributes['session.id'], ''), ResourceAttributes['session.id']) CODEC(ZSTD(1)),
     instrumentation_library_name LowCardinality(String) DEFAULT ScopeName CODEC(ZSTD(1)),
     instrumentation_library_version LowCardinality(String) DEFAULT ScopeVersion CODEC(ZSTD(1)),
-    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(1)),
+    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(3)),
     resource_schema_url LowCardinality(String) DEFAULT ResourceSchemaUrl CODEC(ZSTD(1)),
     schema_url LowCardinality(String) DEFAULT ScopeSchemaUrl CODEC(ZSTD(1)),
     scope_attributes Map(LowCardinality(String), String) DEFAULT ScopeAttributes CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) DEFAULT LogAttributes CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) DEFAULT LogAttributes CODEC(ZSTD(3)),
     exception_type LowCardinality(String) DEFAULT LogAttributes['exception.type'] CODEC(ZSTD(1)),
     exception_message String DEFAULT LogAttributes['exception.message'] CODEC(ZSTD(1)),
     exception_stacktrace String DEFAULT LogAttributes['exception.stacktrace'] CODEC(ZSTD(1)),
@@ -290,12 +290,12 @@ CREATE TABLE IF NOT EXISTS telemetry.metrics
     session_id String DEFAULT coalesce(nullIf(Attributes['session.id'], ''), ResourceAttributes['session.id']) CODEC(ZSTD(1)),
     instrumentation_library_name LowCardinality(String) DEFAULT ScopeName CODEC(ZSTD(1)),
     instrumentation_library_version LowCardinality(String) DEFAULT ScopeVersion CODEC(ZSTD(1)),
-    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(1)),
+    resource_attributes Map(LowCardinality(String), String) DEFAULT ResourceAttributes CODEC(ZSTD(3)),
     resource_schema_url LowCardinality(String) DEFAULT ResourceSchemaUrl CODEC(ZSTD(1)),
     schema_url LowCardinality(String) DEFAULT ScopeSchemaUrl CODEC(ZSTD(1)),
     scope_attributes Map(LowCardinality(String), String) DEFAULT ScopeAttributes CODEC(ZSTD(1)),
     scope_dropped_attributes UInt32 DEFAULT ScopeDroppedAttrCount CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) DEFAULT Attributes CODEC(ZSTD(1))
+    attributes Map(LowCardinality(String), String) DEFAULT Attributes CODEC(ZSTD(3))
 )
 ENGINE = MergeTree
 PARTITION BY toDate(least(greatest(timestamp, toDateTime64('2000-01-01 00:00:00', 9, 'UTC')), toDateTime64('2100-01-01 00:00:00', 9, 'UTC')))
@@ -521,4 +521,4 @@ ORDER BY version;
 
 -- A new database is as the last migration leaves one.
 INSERT INTO telemetry.schema_migrations (version, name)
-SELECT 2, 'log_source' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;
+SELECT 3, 'attribute_codecs' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;

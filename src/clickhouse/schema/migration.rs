@@ -23,11 +23,18 @@ impl Migration {
 }
 
 /// All of them, in order. Version 1 is what the first release made.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 2,
-    name: "log_source",
-    sql: include_str!("../../../assets/clickhouse/migrations/0002_log_source.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 2,
+        name: "log_source",
+        sql: include_str!("../../../assets/clickhouse/migrations/0002_log_source.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "attribute_codecs",
+        sql: include_str!("../../../assets/clickhouse/migrations/0003_attribute_codecs.sql"),
+    },
+];
 
 /// The version of the schema that this program makes.
 pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
