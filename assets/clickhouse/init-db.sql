@@ -87,6 +87,9 @@ CREATE TABLE IF NOT EXISTS telemetry.traces
     `links.span_id` Array(String) DEFAULT `Links.SpanId` CODEC(ZSTD(1)),
     `links.trace_state` Array(String) DEFAULT `Links.TraceState` CODEC(ZSTD(1)),
     `links.attributes` Array(Map(LowCardinality(String), String)) DEFAULT `Links.Attributes` CODEC(ZSTD(1)),
+    -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
+    -- after a crash, a request that is sent again.
+    export_id UInt64 DEFAULT 0 CODEC(ZSTD(1)),
 
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
 
@@ -177,6 +180,9 @@ CREATE TABLE IF NOT EXISTS telemetry.logs
     source_file LowCardinality(String) DEFAULT coalesce(nullIf(attributes['code.file.path'], ''), attributes['code.filepath']) CODEC(ZSTD(1)),
     source_line UInt32 DEFAULT toUInt32OrZero(coalesce(nullIf(attributes['code.line.number'], ''), attributes['code.lineno'])) CODEC(ZSTD(1)),
     source_function LowCardinality(String) DEFAULT coalesce(nullIf(attributes['code.function.name'], ''), attributes['code.function']) CODEC(ZSTD(1)),
+    -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
+    -- after a crash, a request that is sent again.
+    export_id UInt64 DEFAULT 0 CODEC(ZSTD(1)),
 
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
@@ -295,7 +301,10 @@ CREATE TABLE IF NOT EXISTS telemetry.metrics
     schema_url LowCardinality(String) DEFAULT ScopeSchemaUrl CODEC(ZSTD(1)),
     scope_attributes Map(LowCardinality(String), String) DEFAULT ScopeAttributes CODEC(ZSTD(1)),
     scope_dropped_attributes UInt32 DEFAULT ScopeDroppedAttrCount CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) DEFAULT Attributes CODEC(ZSTD(3))
+    attributes Map(LowCardinality(String), String) DEFAULT Attributes CODEC(ZSTD(3)),
+    -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
+    -- after a crash, a request that is sent again.
+    export_id UInt64 DEFAULT 0 CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toDate(least(greatest(timestamp, toDateTime64('2000-01-01 00:00:00', 9, 'UTC')), toDateTime64('2100-01-01 00:00:00', 9, 'UTC')))
@@ -521,4 +530,4 @@ ORDER BY version;
 
 -- A new database is as the last migration leaves one.
 INSERT INTO telemetry.schema_migrations (version, name)
-SELECT 3, 'attribute_codecs' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;
+SELECT 4, 'export_id' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;

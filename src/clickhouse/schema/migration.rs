@@ -34,6 +34,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "attribute_codecs",
         sql: include_str!("../../../assets/clickhouse/migrations/0003_attribute_codecs.sql"),
     },
+    Migration {
+        version: 4,
+        name: "export_id",
+        sql: include_str!("../../../assets/clickhouse/migrations/0004_export_id.sql"),
+    },
 ];
 
 /// The version of the schema that this program makes.

@@ -170,7 +170,7 @@ impl<R: Rows> Batcher<R> {
         }
         let batch = state.batches.back_mut().expect("there is one now");
         let before = batch.rows.byte_size();
-        let rows = batch.rows.push(request);
+        let rows = batch.rows.push(request, pending.claim.export());
         // From here on the request is its body, its columns and their encoding.
         let columns = batch.rows.byte_size() - before;
         pending
@@ -300,7 +300,7 @@ impl<R: Rows, W: BlockWriter> Committer<R, W> {
             .map_err(WriteError::Data)
             .and_then(|decoded| {
                 let mut rows = R::default();
-                rows.push(&decoded.request);
+                rows.push(&decoded.request, request.claim.export());
                 self.write(rows)
             });
         self.settle(request, rows, written.err().map(Refusal::from));

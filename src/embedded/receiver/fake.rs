@@ -2,7 +2,7 @@
 //! on demand.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Condvar, Mutex},
     time::Duration,
@@ -13,8 +13,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Acceptance, BlockWriter, Decoded, Encoding, Limits, Listeners, Receiver, ReceiverError, Rows,
-    Signal, WriteError,
+    Acceptance, BlockWriter, Day, Decoded, Encoding, Export, ExportId, Limits, Listeners, Receiver,
+    ReceiverError, Rows, Signal, WriteError,
 };
 
 /// Rows that are numbers.
@@ -34,6 +34,7 @@ pub const POISON: u32 = u32::MAX;
 
 impl Rows for Numbers {
     const SIGNAL: Signal = Signal::Traces;
+    const TABLE: &'static str = "numbers";
     const INSERT: &'static str = "INSERT INTO numbers";
     type Request = Request;
 
@@ -55,7 +56,7 @@ impl Rows for Numbers {
         })
     }
 
-    fn push(&mut self, request: &Request) -> usize {
+    fn push(&mut self, request: &Request, _: &Export) -> usize {
         self.0.extend(&request.numbers);
         request.numbers.len()
     }
@@ -161,6 +162,10 @@ impl FakeTable {
 }
 
 impl BlockWriter for FakeTable {
+    fn recall(&mut self, _: &str) -> Result<HashMap<ExportId, Vec<Day>>, WriteError> {
+        Ok(HashMap::new())
+    }
+
     fn write(&mut self, _: &str, block: &[u8]) -> Result<(), WriteError> {
         let mut state = self.shared.state.lock().unwrap();
         state.waiting += 1;

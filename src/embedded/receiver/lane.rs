@@ -1,16 +1,16 @@
 //! The way of one signal through the receiver: recognise, decode, store, answer.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Acceptance, BlockWriter, Encoding, Outcome, Refusal, Reservation, Rows, Transport,
+    Acceptance, BlockWriter, Encoding, ExportId, Outcome, Refusal, Reservation, Rows, Transport,
     batcher::{Batcher, Pace, Pending},
     metrics::Metrics,
-    repeats::{Arrival, Claim, Repeats, RequestId},
+    repeats::{Arrival, Claim, Repeats},
 };
 
 /// Bodies up to this size, in bytes, are decoded where they were read: handing them to another
@@ -48,13 +48,17 @@ impl<R: Rows> Lane<R> {
     pub fn start(
         pace: Pace,
         remembered: usize,
-        writer: impl BlockWriter,
+        mut writer: impl BlockWriter,
         metrics: Arc<Metrics>,
         decoders: Arc<Semaphore>,
         stopped: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
+        let recalled = writer.recall(R::TABLE).unwrap_or_else(|error| {
+            tracing::warn!(signal = %R::SIGNAL, %error, "a repeat of what came last is not recognised");
+            HashMap::new()
+        });
         Ok(Arc::new(Self {
-            repeats: Repeats::new(remembered),
+            repeats: Repeats::new(remembered, recalled),
             batcher: Batcher::start(pace, writer, Arc::clone(&metrics), stopped)?,
             metrics,
             decoders,
@@ -66,7 +70,7 @@ impl<R: Rows> Lane<R> {
         if received.body.is_empty() {
             return Ok(Acceptance::default());
         }
-        let outcome = match self.repeats.arrive(RequestId::of(&received.body)) {
+        let outcome = match self.repeats.arrive(ExportId::of(&received.body)) {
             Arrival::First(claim, outcome) => {
                 self.admit(received, claim).await;
                 outcome

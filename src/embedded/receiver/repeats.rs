@@ -10,33 +10,23 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Acceptance, Outcome, Refusal};
-
-/// A request, known by the 128-bit XXH3 of its decompressed body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(pub u128);
-
-impl RequestId {
-    /// The identity of a request with this body.
-    pub fn of(body: &[u8]) -> Self {
-        Self(xxh3_128(body))
-    }
-}
+use super::{Acceptance, Day, Export, ExportId, Outcome, Refusal};
 
 /// The requests of one signal that are being stored, and those that were stored last.
 #[derive(Debug)]
 pub struct Repeats {
     capacity: usize,
     known: Mutex<Known>,
+    /// What an earlier process has stored.
+    recalled: HashMap<ExportId, Vec<Day>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    requests: HashMap<RequestId, Progress>,
+    requests: HashMap<ExportId, Progress>,
     /// The committed ones, oldest first.
-    committed: VecDeque<RequestId>,
+    committed: VecDeque<ExportId>,
 }
 
 #[derive(Debug)]
@@ -61,28 +51,32 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Claim {
     repeats: Arc<Repeats>,
-    id: RequestId,
+    export: Export,
     settled: bool,
 }
 
 impl Repeats {
-    /// Remembers up to `capacity` stored requests.
-    pub fn new(capacity: usize) -> Arc<Self> {
+    /// Remembers up to `capacity` stored requests, and those of an earlier process.
+    pub fn new(capacity: usize, recalled: HashMap<ExportId, Vec<Day>>) -> Arc<Self> {
         Arc::new(Self {
             capacity,
             known: Mutex::default(),
+            recalled,
         })
     }
 
     /// Registers a request that has arrived.
-    pub fn arrive(self: &Arc<Self>, id: RequestId) -> Arrival {
+    pub fn arrive(self: &Arc<Self>, id: ExportId) -> Arrival {
         let (sender, receiver) = oneshot::channel();
         match self.known().requests.entry(id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Progress::InFlight(vec![sender]));
                 let claim = Claim {
                     repeats: Arc::clone(self),
-                    id,
+                    export: Export {
+                        id,
+                        stored: self.recalled.get(&id).cloned().unwrap_or_default(),
+                    },
                     settled: false,
                 };
                 Arrival::First(claim, receiver)
@@ -97,16 +91,10 @@ impl Repeats {
         }
     }
 
-    #[expect(dead_code, reason = "for the journal")]
-    /// Makes a request known that was committed before this process started.
-    pub fn remember(&self, id: RequestId) {
-        self.conclude(id, Some(Acceptance::default()));
-    }
-
     /// Ends the flight of a request and returns those who wait for it.
     fn conclude(
         &self,
-        id: RequestId,
+        id: ExportId,
         acceptance: Option<Acceptance>,
     ) -> Vec<oneshot::Sender<Outcome>> {
         let mut known = self.known();
@@ -138,10 +126,9 @@ impl Repeats {
 }
 
 impl Claim {
-    #[expect(dead_code, reason = "for the journal")]
     /// The request this is about.
-    pub const fn id(&self) -> RequestId {
-        self.id
+    pub const fn export(&self) -> &Export {
+        &self.export
     }
 
     /// Tells everyone who waits, and remembers the request if it was committed.
@@ -153,7 +140,7 @@ impl Claim {
         self.settled = true;
         let waiting = self
             .repeats
-            .conclude(self.id, outcome.as_ref().ok().cloned());
+            .conclude(self.export.id, outcome.as_ref().ok().cloned());
         for sender in waiting {
             // Whoever hung up will ask again.
             let _ = sender.send(outcome.clone());
@@ -174,8 +161,8 @@ impl Drop for Claim {
 mod tests {
     use super::*;
 
-    fn first(repeats: &Arc<Repeats>, id: u128) -> (Claim, oneshot::Receiver<Outcome>) {
-        match repeats.arrive(RequestId(id)) {
+    fn first(repeats: &Arc<Repeats>, id: u64) -> (Claim, oneshot::Receiver<Outcome>) {
+        match repeats.arrive(ExportId(id)) {
             Arrival::First(claim, outcome) => (claim, outcome),
             other => panic!("not the first: {other:?}"),
         }
@@ -183,9 +170,9 @@ mod tests {
 
     #[test]
     fn a_repeated_request_shares_the_outcome_of_the_first() {
-        let repeats = Repeats::new(4);
+        let repeats = Repeats::new(4, HashMap::new());
         let (claim, mut outcome) = first(&repeats, 1);
-        let Arrival::InFlight(mut repeated) = repeats.arrive(RequestId(1)) else {
+        let Arrival::InFlight(mut repeated) = repeats.arrive(ExportId(1)) else {
             panic!("the request is in flight");
         };
         let acceptance = Acceptance {
@@ -195,7 +182,7 @@ mod tests {
         claim.settle(&Ok(acceptance.clone()));
         assert_eq!(outcome.try_recv().unwrap(), Ok(acceptance.clone()));
         assert_eq!(repeated.try_recv().unwrap(), Ok(acceptance.clone()));
-        let Arrival::Committed(known) = repeats.arrive(RequestId(1)) else {
+        let Arrival::Committed(known) = repeats.arrive(ExportId(1)) else {
             panic!("the request is committed");
         };
         assert_eq!(known, acceptance);
@@ -203,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_may_be_sent_again() {
-        let repeats = Repeats::new(4);
+        let repeats = Repeats::new(4, HashMap::new());
         let (claim, mut outcome) = first(&repeats, 1);
         claim.settle(&Err(Refusal::Overloaded));
         assert_eq!(outcome.try_recv().unwrap(), Err(Refusal::Overloaded));
@@ -212,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_claim_tells_those_who_wait_to_try_again() {
-        let repeats = Repeats::new(4);
+        let repeats = Repeats::new(4, HashMap::new());
         let (claim, mut outcome) = first(&repeats, 1);
         drop(claim);
         assert!(outcome.try_recv().unwrap().unwrap_err().is_retryable());
@@ -220,15 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_process_has_stored_of_a_request_is_known() {
+        let recalled = HashMap::from([(ExportId(1), vec![Day(20_000)])]);
+        let repeats = Repeats::new(4, recalled);
+        assert_eq!(first(&repeats, 1).0.export().stored, [Day(20_000)]);
+        assert_eq!(first(&repeats, 2).0.export().stored, []);
+    }
+
+    #[test]
     fn the_oldest_commit_is_forgotten_first() {
-        let repeats = Repeats::new(2);
+        let repeats = Repeats::new(2, HashMap::new());
         for id in 1..=3 {
             first(&repeats, id).0.settle(&Ok(Acceptance::default()));
         }
-        assert!(matches!(
-            repeats.arrive(RequestId(3)),
-            Arrival::Committed(_)
-        ));
+        assert!(matches!(repeats.arrive(ExportId(3)), Arrival::Committed(_)));
         first(&repeats, 1);
     }
 }

@@ -1,11 +1,14 @@
 //! What the receiver needs to know of a signal to store it.
 
-use super::{Acceptance, Encoding, Signal};
+use super::{Acceptance, Encoding, Export, Signal};
 
 /// The rows of one signal that go into one insert, as ClickHouse columns in the making.
 pub trait Rows: Default + Send + 'static {
     /// The signal these are rows of.
     const SIGNAL: Signal;
+
+    /// The table they go into, with its database.
+    const TABLE: &'static str;
 
     /// The statement they are inserted with, up to and including its column list.
     const INSERT: &'static str;
@@ -16,8 +19,8 @@ pub trait Rows: Default + Send + 'static {
     /// Decodes a request; an error is worded for its sender.
     fn decode(body: &[u8], encoding: Encoding) -> Result<Decoded<Self::Request>, String>;
 
-    /// Appends the rows of a request and returns how many there are.
-    fn push(&mut self, request: &Self::Request) -> usize;
+    /// Appends the rows of a request, but those that are stored, and returns how many there are.
+    fn push(&mut self, request: &Self::Request, export: &Export) -> usize;
 
     /// Rows so far.
     fn rows(&self) -> usize;

@@ -1,5 +1,8 @@
 //! Where blocks of rows go: one insert at a time, each on the thread of its signal.
 
+use std::collections::HashMap;
+
+use super::{Day, ExportId, recall::recall};
 use crate::embedded::chdb::{Connection, Engine, Exception};
 
 /// Executes inserts. Each signal has its own writer on its own thread, so it may block.
@@ -7,6 +10,9 @@ pub trait BlockWriter: Send + 'static {
     /// Inserts one block of ClickHouse's Native format with the statement `insert`, which ends
     /// after its column list. When this returns `Ok`, the rows are committed.
     fn write(&mut self, insert: &str, block: &[u8]) -> Result<(), WriteError>;
+
+    /// The requests that the table has got last, with the days of which it has rows of them.
+    fn recall(&mut self, table: &str) -> Result<HashMap<ExportId, Vec<Day>>, WriteError>;
 }
 
 /// Why a block was not inserted.
@@ -61,6 +67,10 @@ impl EngineWriter {
 }
 
 impl BlockWriter for EngineWriter {
+    fn recall(&mut self, table: &str) -> Result<HashMap<ExportId, Vec<Day>>, WriteError> {
+        Ok(recall(self.connection()?, table)?)
+    }
+
     fn write(&mut self, insert: &str, block: &[u8]) -> Result<(), WriteError> {
         let connection = self.connection()?;
         let written = (|| {

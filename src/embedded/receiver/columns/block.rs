@@ -56,6 +56,8 @@ macro_rules! columns {
         }
 
         impl $name {
+            const TABLE_NAME: &str = $table;
+
             const INSERT_INTO: &str = concat!(
                 "INSERT INTO ", $table, " (`", $first_column, "`", $(", `", $column, "`",)* ")"
             );

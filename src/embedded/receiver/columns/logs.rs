@@ -11,7 +11,7 @@ use super::{
     value,
     words::{Word, Words},
 };
-use crate::embedded::receiver::{Decoded, Encoding, Rows, Signal, decode};
+use crate::embedded::receiver::{Decoded, Encoding, Export, Rows, Signal, decode};
 
 columns! {
     /// Log records, as the OpenTelemetry exporter for ClickHouse inserts them.
@@ -32,11 +32,13 @@ columns! {
         scope_attributes: Attributes => "ScopeAttributes",
         log_attributes: Attributes => "LogAttributes",
         event_name: Words => "EventName",
+        export_id: Numbers<u64> => "export_id",
     }
 }
 
 /// What the records of a scope have in common.
 struct Origin<'a> {
+    export: &'a Export,
     service_name: Word,
     resource_schema_url: Word,
     resource_attributes: &'a SharedAttributes,
@@ -48,6 +50,7 @@ struct Origin<'a> {
 
 impl Rows for LogRows {
     const SIGNAL: Signal = Signal::Logs;
+    const TABLE: &'static str = Self::TABLE_NAME;
     const INSERT: &'static str = Self::INSERT_INTO;
     type Request = ExportLogsServiceRequest;
 
@@ -55,7 +58,7 @@ impl Rows for LogRows {
         decode::decode(body, encoding)
     }
 
-    fn push(&mut self, request: &Self::Request) -> usize {
+    fn push(&mut self, request: &Self::Request, export: &Export) -> usize {
         let before = self.row_count();
         for of_resource in &request.resource_logs {
             let resource = of_resource.resource.as_ref();
@@ -70,6 +73,7 @@ impl Rows for LogRows {
                 let name = scope.map_or("", |scope| &scope.name);
                 let version = scope.map_or("", |scope| &scope.version);
                 let origin = Origin {
+                    export,
                     service_name,
                     resource_schema_url: self.resource_schema_url.word(&of_resource.schema_url),
                     resource_attributes: &resource_attributes,
@@ -101,10 +105,15 @@ impl Rows for LogRows {
 
 impl LogRows {
     fn push_record(&mut self, record: &LogRecord, origin: &Origin<'_>) {
-        self.timestamp.push(match record.time_unix_nano {
+        let time = match record.time_unix_nano {
             0 => record.observed_time_unix_nano,
             time => time,
-        });
+        };
+        if origin.export.has_stored(time) {
+            return;
+        }
+        self.export_id.push(origin.export.id.0);
+        self.timestamp.push(time);
         self.trace_id.push_id::<16>(&record.trace_id);
         self.span_id.push_id::<8>(&record.span_id);
         // The flags of the W3C trace context are the lowest eight.

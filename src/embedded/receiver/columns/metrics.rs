@@ -16,7 +16,7 @@ use super::{
     value,
     words::{Word, Words},
 };
-use crate::embedded::receiver::{Decoded, Encoding, Rows, Signal, decode};
+use crate::embedded::receiver::{Decoded, Encoding, Export, Rows, Signal, decode};
 
 columns! {
     /// Data points of every type, with the columns of all inserts of the OpenTelemetry exporter
@@ -60,11 +60,13 @@ columns! {
         exemplar_values: Lists<Numbers<f64>> => "Exemplars.Value",
         exemplar_span_ids: Lists<Texts> => "Exemplars.SpanId",
         exemplar_trace_ids: Lists<Texts> => "Exemplars.TraceId",
+        export_id: Numbers<u64> => "export_id",
     }
 }
 
 /// What the metrics of a scope have in common.
 struct Origin<'a> {
+    export: &'a Export,
     service_name: Word,
     resource_schema_url: Word,
     resource_attributes: &'a SharedAttributes,
@@ -112,6 +114,7 @@ struct Point<'a> {
 
 impl Rows for MetricRows {
     const SIGNAL: Signal = Signal::Metrics;
+    const TABLE: &'static str = Self::TABLE_NAME;
     const INSERT: &'static str = Self::INSERT_INTO;
     type Request = ExportMetricsServiceRequest;
 
@@ -119,7 +122,7 @@ impl Rows for MetricRows {
         decode::decode(body, encoding)
     }
 
-    fn push(&mut self, request: &Self::Request) -> usize {
+    fn push(&mut self, request: &Self::Request, export: &Export) -> usize {
         let before = self.row_count();
         for of_resource in &request.resource_metrics {
             let resource = of_resource.resource.as_ref();
@@ -134,6 +137,7 @@ impl Rows for MetricRows {
                 let name = scope.map_or("", |scope| &scope.name);
                 let version = scope.map_or("", |scope| &scope.version);
                 let origin = Origin {
+                    export,
                     service_name,
                     resource_schema_url: self.resource_schema_url.word(&of_resource.schema_url),
                     resource_attributes: &resource_attributes,
@@ -212,6 +216,10 @@ impl MetricRows {
 
     fn push_point(&mut self, point: &Point<'_>, series: &Series<'_>) {
         let origin = series.origin;
+        if origin.export.has_stored(point.time) {
+            return;
+        }
+        self.export_id.push(origin.export.id.0);
         self.metric_type.push(series.metric_type);
         self.resource_attributes
             .push_shared(origin.resource_attributes);

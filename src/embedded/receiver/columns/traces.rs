@@ -16,7 +16,7 @@ use super::{
     value,
     words::{Word, Words},
 };
-use crate::embedded::receiver::{Decoded, Encoding, Rows, Signal, decode};
+use crate::embedded::receiver::{Decoded, Encoding, Export, Rows, Signal, decode};
 
 columns! {
     /// Spans, as the OpenTelemetry exporter for ClickHouse inserts them.
@@ -43,11 +43,13 @@ columns! {
         link_span_ids: Lists<Texts> => "Links.SpanId",
         link_trace_states: Lists<Texts> => "Links.TraceState",
         link_attributes: Lists<Attributes> => "Links.Attributes",
+        export_id: Numbers<u64> => "export_id",
     }
 }
 
 /// What the spans of a scope have in common.
 struct Origin<'a> {
+    export: &'a Export,
     service_name: Word,
     resource_attributes: &'a SharedAttributes,
     scope_name: Word,
@@ -56,6 +58,7 @@ struct Origin<'a> {
 
 impl Rows for TraceRows {
     const SIGNAL: Signal = Signal::Traces;
+    const TABLE: &'static str = Self::TABLE_NAME;
     const INSERT: &'static str = Self::INSERT_INTO;
     type Request = ExportTraceServiceRequest;
 
@@ -63,7 +66,7 @@ impl Rows for TraceRows {
         decode::decode(body, encoding)
     }
 
-    fn push(&mut self, request: &Self::Request) -> usize {
+    fn push(&mut self, request: &Self::Request, export: &Export) -> usize {
         let before = self.row_count();
         for of_resource in &request.resource_spans {
             let resource = of_resource.resource.as_ref();
@@ -76,6 +79,7 @@ impl Rows for TraceRows {
                 let name = scope.map_or("", |scope| &scope.name);
                 let version = scope.map_or("", |scope| &scope.version);
                 let origin = Origin {
+                    export,
                     service_name,
                     resource_attributes: &resource_attributes,
                     scope_name: self.scope_name.word(name),
@@ -104,6 +108,15 @@ impl Rows for TraceRows {
 
 impl TraceRows {
     fn push_span(&mut self, span: &Span, origin: &Origin<'_>) {
+        // As the table has it: a span without a start is put where it ended.
+        let time = match span.start_time_unix_nano {
+            0 => span.end_time_unix_nano,
+            time => time,
+        };
+        if origin.export.has_stored(time) {
+            return;
+        }
+        self.export_id.push(origin.export.id.0);
         self.timestamp.push(span.start_time_unix_nano);
         self.trace_id.push_id::<16>(&span.trace_id);
         self.span_id.push_id::<8>(&span.span_id);

@@ -16,7 +16,7 @@ use crate::{
     clickhouse::schema::Parameters,
     embedded::{
         chdb::{Connection, testing},
-        receiver::{BlockWriter, EngineWriter, Rows},
+        receiver::{BlockWriter, EngineWriter, Export, Rows},
     },
 };
 
@@ -78,7 +78,7 @@ impl Store {
             });
         }
         let mut rows = R::default();
-        let pushed = rows.push(request);
+        let pushed = rows.push(request, &Export::default());
         assert_eq!(pushed, rows.rows());
         self.insert(rows);
         let columns = [columns, ORIGIN_COLUMNS].concat().join(", ");
