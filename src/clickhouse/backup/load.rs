@@ -177,7 +177,7 @@ impl Archive {
         let inserting = scratch
             .query(sql)
             .setting("async_insert", 0)
-            .setting("insert_deduplicate", 0)
+            .setting("deduplicate_insert", "disable")
             .setting("max_partitions_per_insert_block", 0)
             // Rows are gathered into parts of this size. Those from 10 MiB on would have a file for
             // each column, and writing these takes a buffer each: half a gigabyte.

@@ -134,7 +134,7 @@ pub async fn bring_over(
         );
         scratch
             .query(insert)
-            .setting("insert_deduplicate", 0)
+            .setting("deduplicate_insert", "disable")
             .setting("max_partitions_per_insert_block", 0)
             .insert(select)
             .await?;

@@ -39,8 +39,8 @@ impl EngineWriter {
     /// killed in between, it would take the retry of that block for a repeat and drop it. The
     /// receiver recognises repeats itself, so it does without that log. A block is one part for
     /// each day in it, however many days there are.
-    const SETTINGS: &str =
-        "SET insert_deduplicate = 0, max_partitions_per_insert_block = 0, max_insert_threads = 1";
+    const SETTINGS: &str = "SET deduplicate_insert = 'disable', \
+         max_partitions_per_insert_block = 0, max_insert_threads = 1";
 
     /// A writer that connects when it is first used.
     pub const fn new(engine: Engine) -> Self {
