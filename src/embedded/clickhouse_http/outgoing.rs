@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 
 use super::{
@@ -32,6 +32,10 @@ use crate::embedded::chdb::Statistics;
 const PIECES: usize = 4;
 /// Bytes that make a block of the compression framing, and a piece of a streamed answer.
 const BLOCK: usize = 1 << 20;
+/// How long a connection stays open behind an exception amid the data, so that its client gets
+/// to read the block before it learns that the answer is incomplete: many forget what they have
+/// not looked at yet when a connection breaks.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 /// How long the name of an exception block is, as clients expect it.
 const TAG: usize = 16;
 
@@ -45,6 +49,9 @@ pub struct AnswerBody {
 enum Content {
     Whole(Bytes),
     Pieces(mpsc::Receiver<io::Result<Bytes>>),
+    /// All was sent; the connection breaks when this is over.
+    Breaking(io::Error, Pin<Box<Sleep>>),
+    Broken,
 }
 
 impl AnswerBody {
@@ -71,12 +78,29 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.content {
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Pieces(pieces) => pieces
-                .poll_recv(context)
-                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        loop {
+            match &mut self.content {
+                Content::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+                Content::Whole(bytes) => {
+                    return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))));
+                }
+                Content::Pieces(pieces) => match ready!(pieces.poll_recv(context)) {
+                    Some(Err(error)) => {
+                        let break_at = Box::pin(sleep(LAST_LOOK));
+                        self.content = Content::Breaking(error, break_at);
+                    }
+                    piece => return Poll::Ready(piece.map(|piece| piece.map(Frame::data))),
+                },
+                Content::Breaking(_, break_at) => {
+                    ready!(break_at.as_mut().poll(context));
+                    let broken = std::mem::replace(&mut self.content, Content::Broken);
+                    let Content::Breaking(error, _) = broken else {
+                        unreachable!("it was looked at");
+                    };
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Content::Broken => return Poll::Ready(None),
+            }
         }
     }
 
@@ -87,7 +111,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Pieces(_) => SizeHint::default(),
+            _ => SizeHint::default(),
         }
     }
 }
@@ -105,6 +129,8 @@ pub struct Head {
     pub display_name: String,
     /// The engine's version, which ends the text of every exception.
     pub version: String,
+    /// Whether even an exception is to be in ClickHouse's compression framing.
+    pub framed: bool,
 }
 
 /// How a result is to be packed.
@@ -220,26 +246,28 @@ impl Outgoing {
 
     /// The statement has failed.
     pub fn fail(mut self, exception: &Exception, ended: impl FnOnce()) {
-        let text = exception.render(&self.head.version);
         match self.state {
             State::Held(reply) => {
                 ended();
-                let _ = reply.send(self.head.failure(exception, &text));
+                let _ = reply.send(self.head.failure(exception));
             }
             State::Streaming(_) => {
+                let text = exception.render(&self.head.version);
                 let (tag, length) = (self.tag.clone(), text.len() + 1);
                 let block = format!(
                     "\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n"
                 );
+                // In a piece of its own, at whose end some clients look for it.
+                self.end_block();
+                let sent = self.send_packed();
                 if self.packing.framed {
-                    self.end_block();
                     self.block = block.into_bytes();
                     self.end_block();
                 } else {
                     self.encode(block.as_bytes());
                 }
                 self.end_encoding();
-                if self.send_packed().is_ok() {
+                if sent.and_then(|()| self.send_packed()).is_ok() {
                     // Whoever does not look for the block learns from the connection's breaking.
                     let broken = io::Error::other("the statement failed half-way");
                     let _ = self.send(Err(broken));
@@ -328,7 +356,7 @@ impl Head {
     }
 
     /// The answer that a statement failed.
-    pub fn failure(&self, exception: &Exception, text: &str) -> Response<AnswerBody> {
+    pub fn failure(&self, exception: &Exception) -> Response<AnswerBody> {
         let mut answer = self.answer(exception.status());
         insert(
             &mut answer,
@@ -340,7 +368,13 @@ impl Head {
             "x-clickhouse-exception-code",
             &exception.code.to_string(),
         );
-        answer.map(|()| AnswerBody::whole(format!("{text}\n")))
+        let mut text = format!("{}\n", exception.render(&self.version)).into_bytes();
+        if self.framed {
+            let mut block = Vec::new();
+            write_block(Method::Lz4, &text, &mut block);
+            text = block;
+        }
+        answer.map(|()| AnswerBody::whole(text))
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode;
 
-use super::exception::{Exception, Kind};
+use super::{
+    exception::{Exception, Kind},
+    form,
+};
 use crate::embedded::chdb::Parameter;
 
 /// The longest that a session may be kept.
@@ -135,6 +138,22 @@ impl Options {
         Ok(options)
     }
 
+    /// Adds what comes in the fields of a form: the statement, parameters, settings.
+    pub fn take_form(&mut self, fields: Vec<form::Field>) -> Result<(), Exception> {
+        for (name, value) in fields {
+            if name == "query" {
+                self.query.extend(value);
+            } else if let Some(parameter) = name.strip_prefix("param_") {
+                self.parameters.push((parameter.to_owned(), value));
+            } else {
+                check_setting_name(&name)?;
+                let value = text(value, &name)?;
+                self.settings.push((name, value));
+            }
+        }
+        Ok(())
+    }
+
     /// The last value of a setting.
     pub fn setting(&self, name: &str) -> Option<&str> {
         let found = self.settings.iter().rev().find(|(n, _)| n == name);
@@ -161,7 +180,7 @@ fn text(value: Vec<u8>, name: &str) -> Result<String, Exception> {
     String::from_utf8(value)
         .ok()
         .filter(|text| !text.contains('\0'))
-        .ok_or_else(|| Kind::BadArguments.exception(format!("The URL's '{name}' is not text")))
+        .ok_or_else(|| Kind::BadArguments.exception(format!("The value of '{name}' is not text")))
 }
 
 fn some(value: String) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read},
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, RawFd},
     sync::Arc,
     thread,
 };
@@ -13,7 +13,7 @@ use super::{
         frame::{BlockReader, exception_of},
     },
     exception::{Exception, Kind},
-    fence, handshake,
+    fence, form, handshake,
     incoming::Incoming,
     outgoing::{Outgoing, Packing},
     request::{Checksums, Options},
@@ -23,7 +23,7 @@ use super::{
     settings,
     sql::{self, Insert, Refusal, Select},
 };
-use crate::embedded::chdb::{self, Analysis, Connection, Effect, Role, Statistics};
+use crate::embedded::chdb::{self, Analysis, Connection, Role, Statistics};
 
 /// The format of results for which none is named.
 const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -46,6 +46,8 @@ pub struct Job {
     pub body: Incoming,
     /// How the body is encoded.
     pub encoding: Option<Encoding>,
+    /// What separates the fields of the body, if it is a form.
+    pub form: Option<String>,
     /// The encoding in which the client takes the result.
     pub accepted: Option<Encoding>,
     /// The statement as it can be stopped.
@@ -63,7 +65,7 @@ pub fn run(job: Job, mut outgoing: Outgoing) {
 }
 
 impl Job {
-    fn run(self, outgoing: &mut Outgoing) -> Result<Statistics, Exception> {
+    fn run(mut self, outgoing: &mut Outgoing) -> Result<Statistics, Exception> {
         let packing = packing(&self.options, self.accepted, &self.shared.limits);
         outgoing.pack(packing).map_err(exception_of)?;
         let decoded = decoder(self.encoding, self.body).map_err(exception_of)?;
@@ -73,16 +75,20 @@ impl Job {
                 Box::new(BlockReader::new(decoded, checksums == Checksums::Verified))
             }
         };
-        let (text, kind) =
-            read_statement(&self.options.query, &mut body, self.shared.limits.statement)?;
+        let limit = self.shared.limits.statement;
+        if let Some(boundary) = &self.form {
+            let form = read_form(&mut body, limit)?;
+            self.options.take_form(form::fields(&form, boundary)?)?;
+        }
+        let (text, kind) = read_statement(&self.options.query, &mut body, limit)?;
 
         if let (sql::Statement::Select(_), Some(revision)) =
             (&kind, self.options.client_protocol_version)
             && handshake::is_handshake(&text)
         {
             outgoing.set_format("Native");
-            let name = "telemetry";
-            let block = handshake::answer(revision, name, self.shared.engine.version());
+            let shared = &self.shared;
+            let block = handshake::answer(revision, &shared.display_name, shared.engine.version());
             let _ = outgoing.write(&block);
             return Ok(Statistics::default());
         }
@@ -140,7 +146,7 @@ fn statement_of<'t>(text: &'t [u8], kind: &sql::Statement) -> &'t [u8] {
 }
 
 fn packing(options: &Options, accepted: Option<Encoding>, limits: &super::Limits) -> Packing {
-    let compresses = options.is_on("enable_http_compression", false);
+    let compresses = options.is_on("enable_http_compression", true);
     let level = options.setting("http_zlib_compression_level");
     let whole = options.wait_end_of_query || options.is_on("http_wait_end_of_query", false);
     Packing {
@@ -153,6 +159,22 @@ fn packing(options: &Options, accepted: Option<Encoding>, limits: &super::Limits
             limits.held
         },
     }
+}
+
+/// Reads a form to its end.
+fn read_form(body: &mut dyn Read, limit: usize) -> Result<Vec<u8>, Exception> {
+    let mut form = Vec::new();
+    let read = body.take(limit as u64 + 1).read_to_end(&mut form);
+    if read.map_err(exception_of)? > limit {
+        return Err(too_long(limit));
+    }
+    Ok(form)
+}
+
+fn too_long(limit: usize) -> Exception {
+    Kind::SyntaxError.exception(format!(
+        "The statement is longer than {limit} bytes, not counting an insert's data"
+    ))
 }
 
 /// Reads as much of the body as belongs to the statement; what is left of it is data.
@@ -168,9 +190,7 @@ fn read_statement(
     let mut complete = false;
     loop {
         if text.len() > limit {
-            return Err(Kind::SyntaxError.exception(format!(
-                "The statement is longer than {limit} bytes, not counting an insert's data"
-            )));
+            return Err(too_long(limit));
         }
         match sql::analyse(&text, complete) {
             Ok(Some(kind)) => return Ok((text, kind)),
@@ -254,8 +274,7 @@ impl Prepared<'_> {
         let default = wanted.unwrap_or(DEFAULT_FORMAT);
         match self.kind {
             sql::Statement::Insert(insert) => self.insert(connection, insert, body),
-            // What does not parse is told so in the client's own words.
-            sql::Statement::Select(select) if self.analysis.effect != Effect::Unknown => {
+            sql::Statement::Select(select) if self.takes_destination(connection, select) => {
                 outgoing.set_format(select.format.as_deref().unwrap_or(default));
                 self.select(connection, select, default, statement, outgoing)
             }
@@ -295,6 +314,20 @@ impl Prepared<'_> {
         })
     }
 
+    /// Whether the statement goes on to be one with a destination. What does not parse does not,
+    /// and is told so in the client's own words.
+    fn takes_destination(&self, connection: &mut Connection, select: &Select) -> bool {
+        let text = self.text_with_destination(select, 0);
+        self.analysis.statements == 1 && connection.analyse(&text).statements == 1
+    }
+
+    /// The statement with a descriptor of this process for its destination.
+    fn text_with_destination(&self, select: &Select, descriptor: RawFd) -> Vec<u8> {
+        let destination = format!(" INTO OUTFILE '/dev/fd/{descriptor}' APPEND ");
+        let (before, after) = self.text.split_at(select.destination);
+        [before, destination.as_bytes(), after].concat()
+    }
+
     /// Has the engine write the result into a pipe, in its format from the first byte to the
     /// last. What it gives in chunks is a result of its own in each.
     fn select(
@@ -309,9 +342,7 @@ impl Prepared<'_> {
             Kind::LogicalError.exception(format!("Cannot make a pipe for the result: {error}"))
         };
         let (mut result, input) = io::pipe().map_err(no_pipe)?;
-        let destination = format!(" INTO OUTFILE '/dev/fd/{}' APPEND ", input.as_raw_fd());
-        let (before, after) = self.text.split_at(select.destination);
-        let text = [before, destination.as_bytes(), after].concat();
+        let text = self.text_with_destination(select, input.as_raw_fd());
         thread::scope(|scope| {
             let passing = thread::Builder::new()
                 .name("result".into())

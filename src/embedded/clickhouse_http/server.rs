@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     compression::encoding::Encoding,
     exception::{Exception, Kind},
+    form,
     incoming::receive,
     limits::Limits,
     outgoing::{AnswerBody, Head, Outgoing},
@@ -51,7 +52,8 @@ pub struct Shared {
     slots: Arc<Semaphore>,
     /// Requests that may be here at all, running or waiting.
     places: Arc<Semaphore>,
-    display_name: String,
+    /// The server's name for itself.
+    pub display_name: String,
 }
 
 /// Serves ClickHouse's HTTP interface until `shutdown`; then lets statements under way finish
@@ -147,16 +149,14 @@ where
         query_id: query_id(),
         display_name: shared.display_name.clone(),
         version: shared.engine.version().to_owned(),
+        framed: false,
     };
     let examined = examine(shared, head, &mut naming);
-    let refuse = |naming: &Head, exception: &Exception| {
-        naming.failure(exception, &exception.render(&naming.version))
-    };
-    let (role, options, encoding) = match examined {
+    let examined = match examined {
         Ok(examined) => examined,
         Err(refused) => {
             discard(body);
-            let mut answer = refuse(&naming, &refused.exception);
+            let mut answer = naming.failure(&refused.exception);
             if refused.anonymous {
                 *answer.status_mut() = StatusCode::UNAUTHORIZED;
                 let challenge = HeaderValue::from_static("Basic realm=\"ClickHouse HTTP API\"");
@@ -178,7 +178,7 @@ where
         Ok(begun) => begun,
         Err(exception) => {
             discard(body);
-            return refuse(&naming, &exception);
+            return naming.failure(&exception);
         }
     };
 
@@ -188,13 +188,14 @@ where
     let accepted = accepted.and_then(|value| value.to_str().ok());
     let job = Job {
         shared: Arc::clone(shared),
-        role,
+        role: examined.role,
         reads,
         accepted: accepted.and_then(Encoding::for_response),
-        encoding,
+        encoding: examined.encoding,
+        form: examined.form,
         body: receive(body, shared.limits.body_pause),
         statement: Arc::clone(&statement),
-        options,
+        options: examined.options,
     };
     let (failed, patience) = (naming.clone(), shared.limits.body_pause);
     tokio::task::spawn_blocking(move || {
@@ -202,13 +203,11 @@ where
         statement.end();
         drop(slot);
     });
-    match replied.await {
-        Ok(answer) => answer.map(|body| body.guarded_by(cancel)),
-        Err(_) => refuse(
-            &failed,
-            &Kind::LogicalError.exception("The statement ended without an answer"),
-        ),
+    if let Ok(answer) = replied.await {
+        return answer.map(|body| body.guarded_by(cancel));
     }
+    let exception = Kind::LogicalError.exception("The statement ended without an answer");
+    failed.failure(&exception)
 }
 
 /// Why a request gets no further.
@@ -226,13 +225,18 @@ impl From<Exception> for Refused {
     }
 }
 
-/// Who asks, for what, and how the body is encoded; takes the client's identifier over.
-fn examine(
-    shared: &Shared,
-    head: &Parts,
-    naming: &mut Head,
-) -> Result<(Role, Options, Option<Encoding>), Refused> {
+/// What the head of a request says.
+struct Examined {
+    role: Role,
+    options: Options,
+    encoding: Option<Encoding>,
+    form: Option<String>,
+}
+
+/// Who asks, for what, and what the body is; takes the client's identifier over.
+fn examine(shared: &Shared, head: &Parts, naming: &mut Head) -> Result<Examined, Refused> {
     let mut options = Options::parse(head.uri.query().unwrap_or_default().as_bytes())?;
+    naming.framed = options.compress;
     let text = |name| text(&head.headers, name);
     if options.database.is_none() {
         options.database = text("x-clickhouse-database");
@@ -251,18 +255,13 @@ fn examine(
     let encoding = text(header::CONTENT_ENCODING.as_str()).unwrap_or_default();
     let encoding = Encoding::of_request(&encoding)?;
     let media_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    if media_type
-        .to_ascii_lowercase()
-        .starts_with("multipart/form-data")
-    {
-        return Err(Kind::NotImplemented
-            .exception(
-                "multipart/form-data, the form of external tables, is not supported: pass \
-                 parameters as param_<name> in the URL",
-            )
-            .into());
-    }
-    Ok((role, options, encoding))
+    let form = form::boundary(&media_type)?;
+    Ok(Examined {
+        role,
+        options,
+        encoding,
+        form,
+    })
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
