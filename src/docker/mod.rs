@@ -4,9 +4,22 @@
 //! and executes them. The plan is a pure function, so that it can be shown before it is carried
 //! out, and tested without an engine.
 
+mod connect;
+mod credentials;
 mod desired;
+mod endpoint;
+mod execute;
+mod observe;
 mod observed;
 pub mod plan;
+mod pull;
 
-pub use desired::{Condition, DesiredContainer, DesiredStack, Resource};
+pub use connect::{ApiVersion, ConnectError, Connection};
+pub use desired::{
+    Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource,
+};
+pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
+pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
+pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
+pub use pull::PullError;

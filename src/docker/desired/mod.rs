@@ -1,6 +1,17 @@
-//! What shall be there, as far as it takes to plan.
+//! What shall be there, as far as it takes to plan; and [`Definition`], all there is to it.
+
+mod container;
+mod definition;
+mod file;
+mod labels;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use definition::{Definition, DefinitionError};
+pub(super) use file::archive;
+pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE};
 
 /// The objects that make up a stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,281 @@
+//! The calls that steps make.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use bollard::models::{HealthStatusEnum, NetworkConnectRequest};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptions,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptions, UploadToContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
+};
+use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
+
+use super::{ExecuteError, Execution, Trouble};
+use crate::docker::Condition;
+use crate::docker::desired::{IMAGE, archive};
+use crate::docker::observe::status;
+use crate::docker::plan::{Action, Cause, Step};
+
+type EngineError = bollard::errors::Error;
+
+/// How often a container's health is looked at, where nothing else tells.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
+
+impl Execution<'_> {
+    pub(super) async fn step(&self, step: &Step) -> Result<(), ExecuteError> {
+        let text = format!("{} ({})", step.action, step.cause);
+        match (&step.action, step.cause) {
+            // A container that is made anew is worth telling of.
+            (
+                Action::CreateContainer { .. },
+                Cause::ConfigurationChanged
+                | Cause::ImageChanged
+                | Cause::NetworkMissing
+                | Cause::VolumeMissing
+                | Cause::MadeElsewhere
+                | Cause::NeverStarted
+                | Cause::Dead,
+            ) => self.printer.status(&text),
+            _ => self.printer.detail(&text),
+        }
+        match &step.action {
+            Action::Pull { image } => return self.pull(image).await,
+            Action::Await {
+                service,
+                name,
+                condition,
+            } => return self.far_enough(service, name, *condition).await,
+            _ => {}
+        }
+        self.call(&step.action)
+            .await
+            .map_err(|source| ExecuteError::Engine {
+                action: step.action.to_string(),
+                endpoint: self.connection.endpoint.clone(),
+                source,
+            })
+    }
+
+    async fn call(&self, action: &Action) -> Result<(), EngineError> {
+        let docker = &self.connection.docker;
+        match action {
+            Action::CreateNetwork { name } => {
+                let request = self.definition.networks[name].clone();
+                docker.create_network(request).await?;
+                self.journal().created_network(name);
+            }
+            Action::CreateVolume { name } => {
+                docker
+                    .create_volume(self.definition.volumes[name].clone())
+                    .await?;
+            }
+            Action::CreateContainer { service, name } => {
+                self.create_container(service, name).await?;
+            }
+            Action::Upload { service, name } => self.upload(service, name).await?,
+            Action::Stop { name } => {
+                let options = StopContainerOptions {
+                    t: self.grace,
+                    ..StopContainerOptions::default()
+                };
+                // A container's own time may be longer than a call usually takes.
+                let patience = Duration::from_secs(3600);
+                let docker = docker.clone().with_timeout(patience);
+                unless_gone(docker.stop_container(name, Some(options)).await)?;
+                self.journal().stopped(name);
+            }
+            Action::Remove { name } => {
+                let options = RemoveContainerOptionsBuilder::new().build();
+                unless_gone(docker.remove_container(name, Some(options)).await)?;
+                self.journal().removed(name);
+            }
+            Action::Rename { from, to } => {
+                let options = RenameContainerOptionsBuilder::new().name(to).build();
+                docker.rename_container(from, options).await?;
+                self.journal().renamed(from, to);
+            }
+            Action::Start { name } => {
+                let _one_at_a_time = self.starting.lock().await;
+                if !self.cancelled.is_cancelled() {
+                    docker
+                        .start_container(name, None::<StartContainerOptions>)
+                        .await?;
+                    self.journal().started(name);
+                }
+            }
+            Action::Unpause { name } => docker.unpause_container(name).await?,
+            Action::RemoveNetwork { name } => unless_gone(docker.remove_network(name).await)?,
+            Action::RemoveVolume { name } => {
+                unless_gone(
+                    docker
+                        .remove_volume(name, None::<RemoveVolumeOptions>)
+                        .await,
+                )?;
+            }
+            Action::Pull { .. } | Action::Await { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), ExecuteError> {
+        let directory = self.docker_directory.as_deref();
+        tokio::select! {
+            pulled = self.connection.pull(image, directory, self.printer) => Ok(pulled?),
+            () = self.cancelled.cancelled() => Ok(()),
+        }
+    }
+
+    async fn create_container(&self, service: &str, name: &str) -> Result<(), EngineError> {
+        let docker = &self.connection.docker;
+        let definition = &self.definition.containers[service];
+        let mut body = definition.create.clone();
+        let image = body.image.as_deref().unwrap_or_default();
+        if let Some((_, id)) = self.connection.image(image).await? {
+            let labels = body.labels.get_or_insert_with(HashMap::new);
+            labels.insert(IMAGE.to_owned(), id);
+        }
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        docker.create_container(Some(options), body).await?;
+        self.journal().created_container(name);
+        for (network, settings) in &definition.further_networks {
+            let request = NetworkConnectRequest {
+                container: name.to_owned(),
+                endpoint_config: Some(settings.clone()),
+            };
+            docker.connect_network(network, request).await?;
+        }
+        Ok(())
+    }
+
+    async fn upload(&self, service: &str, name: &str) -> Result<(), EngineError> {
+        let docker = &self.connection.docker;
+        let files = &self.definition.containers[service].files;
+        let directories: BTreeSet<&str> = files.iter().map(|file| file.directory()).collect();
+        let looked_up = directories.into_iter().map(|directory| async move {
+            let options = ContainerArchiveInfoOptionsBuilder::new()
+                .path(directory)
+                .build();
+            match docker.get_container_archive_info(name, Some(options)).await {
+                Ok(_) => Ok(None),
+                Err(error) if status(&error) == Some(404) => Ok(Some(directory)),
+                Err(error) => Err(error),
+            }
+        });
+        let missing = try_join_all(looked_up)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect();
+        let archive = archive(files, &missing)?;
+        let options = UploadToContainerOptionsBuilder::new().path("/").build();
+        let body = bollard::body_full(archive.into());
+        docker.upload_to_container(name, Some(options), body).await
+    }
+
+    async fn far_enough(
+        &self,
+        service: &str,
+        name: &str,
+        condition: Condition,
+    ) -> Result<(), ExecuteError> {
+        match condition {
+            Condition::Started => Ok(()),
+            Condition::Healthy => self.until_ready(service).await,
+            Condition::Completed => tokio::select! {
+                code = self.exit_code(name) => match code? {
+                    0 => Ok(()),
+                    code => Err(ExecuteError::service(service, Trouble::Exited { code })),
+                },
+                () = self.cancelled.cancelled() => Ok(()),
+            },
+        }
+    }
+
+    /// Waits until a service does its work.
+    pub(super) async fn until_ready(&self, service: &str) -> Result<(), ExecuteError> {
+        let ready = async {
+            match (self.readiness)(service) {
+                Some(ready) => ready
+                    .await
+                    .map_err(|error| ExecuteError::service(service, Trouble::NotReady(error))),
+                None => self.until_healthy(service).await,
+            }
+        };
+        tokio::select! {
+            ready = ready => ready,
+            () = self.cancelled.cancelled() => Ok(()),
+        }
+    }
+
+    /// Waits for what the engine says of a container's health. One without a health check is
+    /// ready when it runs.
+    async fn until_healthy(&self, service: &str) -> Result<(), ExecuteError> {
+        let containers = &self.definition.stack.containers;
+        let Some(container) = containers.iter().find(|it| it.service == service) else {
+            return Ok(());
+        };
+        loop {
+            let options = None::<InspectContainerOptions>;
+            let docker = &self.connection.docker;
+            let found = docker
+                .inspect_container(&container.name, options)
+                .await
+                .map_err(|source| self.lost(source))?;
+            let health = found.state.and_then(|state| state.health);
+            match health.and_then(|health| health.status) {
+                Some(HealthStatusEnum::STARTING) => {}
+                Some(HealthStatusEnum::UNHEALTHY) => {
+                    return Err(ExecuteError::service(service, Trouble::Unhealthy));
+                }
+                _ => return Ok(()),
+            }
+            tokio::time::sleep(HEALTH_INTERVAL).await;
+        }
+    }
+
+    /// Waits until a container ends that should not.
+    pub(super) async fn until_exit(&self, service: &str, name: &str) -> ExecuteError {
+        match self.exit_code(name).await {
+            Ok(code) => ExecuteError::service(service, Trouble::Exited { code }),
+            Err(error) => error,
+        }
+    }
+
+    /// Waits until a container ends: the engine answers when it does.
+    async fn exit_code(&self, name: &str) -> Result<i64, ExecuteError> {
+        let options = WaitContainerOptionsBuilder::new()
+            .condition("not-running")
+            .build();
+        let docker = &self.connection.docker;
+        let mut exits = std::pin::pin!(docker.wait_container(name, Some(options)));
+        match exits.next().await {
+            Some(Ok(exit)) => Ok(exit.status_code),
+            Some(Err(EngineError::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(source)) => Err(self.lost(source)),
+            None => Err(self.lost(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())),
+        }
+    }
+
+    fn lost(&self, source: EngineError) -> ExecuteError {
+        ExecuteError::Lost {
+            endpoint: self.connection.endpoint.clone(),
+            source,
+        }
+    }
+}
+
+/// What was to go and is gone already is as good as removed; and a container that the engine
+/// removes at this moment soon will be.
+fn unless_gone(outcome: Result<(), EngineError>) -> Result<(), EngineError> {
+    match outcome {
+        Err(error) if status(&error) == Some(404) => Ok(()),
+        Err(EngineError::DockerResponseServerError {
+            status_code: 409,
+            message,
+        }) if message.contains("already in progress") => Ok(()),
+        outcome => outcome,
+    }
+}
