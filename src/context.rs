@@ -11,8 +11,8 @@ use crate::{
     clickhouse::Client,
     error::{Code, Failure, Result},
     output::Printer,
-    settings::{Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
-    stack::{EmbeddedEngine, Endpoint, Engine, Record},
+    settings::{EngineChoice, Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
+    stack::{DockerEngine, EmbeddedEngine, Endpoint, Endpoints, Engine, EngineKind, Record},
 };
 
 /// What a command may use.
@@ -83,9 +83,29 @@ impl Context {
         })
     }
 
+    /// What the stack runs on; what it would run on, if it was never started.
+    pub fn engine_kind(&self) -> EngineKind {
+        match (&self.record, self.settings.engine.value) {
+            (Some(record), _) => record.engine,
+            (None, EngineChoice::Docker) => EngineKind::Docker,
+            (None, EngineChoice::Auto | EngineChoice::Embedded) => EngineKind::Embedded,
+        }
+    }
+
     /// The engine that the stack runs on, to look after what runs.
     pub fn engine(&self) -> Box<dyn Engine> {
-        Box::new(EmbeddedEngine::new(&self.settings.project()))
+        let project = self.settings.project();
+        match self.engine_kind() {
+            EngineKind::Embedded => Box::new(EmbeddedEngine::new(&project)),
+            EngineKind::Docker => Box::new(DockerEngine::new(&project, &self.printer)),
+        }
+    }
+
+    /// Where the stack is reached.
+    pub fn endpoints(&self) -> Endpoints {
+        let kind = self.engine_kind();
+        let endpoints = self.settings.endpoints();
+        endpoints.only(|endpoint| kind.offers(endpoint))
     }
 
     /// A command to try next, as it is typed for this stack.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{Patience, SettingsArgs, Since};
+use crate::docker::plan::PullPolicy;
 
 /// Arguments of `telemetry start`.
 #[derive(Debug, Args)]
@@ -24,9 +25,27 @@ pub struct StartArgs {
     /// How long to wait until the stack is ready, such as `90` (seconds) or `2m`
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub wait_timeout: Patience,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "foreground")]
+    pub dry_run: bool,
+    /// How containers are started.
+    #[command(flatten)]
+    pub containers: ContainersArgs,
     /// Settings for this start.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// How containers are started, where a stack has any.
+#[derive(Debug, Args)]
+pub struct ContainersArgs {
+    /// When images are pulled: `missing`, `always` or `never` [default: missing]
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    pub pull: PullPolicy,
+    /// Leave what was made when the start fails, to look into it
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Arguments of `telemetry stop`.
@@ -49,6 +68,12 @@ pub struct RestartArgs {
     /// How long to wait until the stack is ready again, such as `90` (seconds) or `2m`
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub wait_timeout: Patience,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How containers are started.
+    #[command(flatten)]
+    pub containers: ContainersArgs,
     /// Settings for the new start.
     #[command(flatten)]
     pub settings: SettingsArgs,

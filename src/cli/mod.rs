@@ -14,8 +14,8 @@ pub use data::{
     RestoreArgs, TestArgs,
 };
 pub use lifecycle::{
-    CleanArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs, LogsArgs, RestartArgs,
-    StartArgs, StopArgs,
+    CleanArgs, ContainersArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs, LogsArgs,
+    RestartArgs, StartArgs, StopArgs,
 };
 pub use settings::SettingsArgs;
 pub use setup::{CompletionsArgs, EnvArgs, EnvForm, Sdk};

@@ -1,5 +1,7 @@
 //! Flags that set settings.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::settings::{EngineChoice, Variable};
@@ -9,7 +11,7 @@ use crate::settings::{EngineChoice, Variable};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// What runs the stack: `auto` or `embedded` [default: auto]
+    /// What runs the stack: `auto`, `docker` or `embedded` [default: auto]
     #[arg(long, value_enum, hide_possible_values = true)]
     pub engine: Option<EngineChoice>,
     /// Address to listen on; any but a loopback address needs passwords of your own
@@ -31,12 +33,20 @@ pub struct SettingsArgs {
     /// Days that telemetry is kept [default: 90]
     #[arg(long, value_name = "DAYS")]
     pub retention_days: Option<String>,
+    /// Compose file that changes the containers, for the Docker engine
+    #[arg(long = "override", value_name = "FILE")]
+    pub override_file: Option<PathBuf>,
 }
 
 impl SettingsArgs {
     /// The settings that were given.
     pub fn flags(&self) -> Vec<(Variable, String)> {
         let engine = self.engine.map(|engine| engine.as_str().to_owned());
+        // It is recorded, and must mean the same to commands that are given elsewhere.
+        let override_file = self.override_file.as_ref().map(|path| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            path.display().to_string()
+        });
         [
             (Variable::Engine, &engine),
             (Variable::Host, &self.host),
@@ -45,6 +55,7 @@ impl SettingsArgs {
             (Variable::ClickhousePort, &self.clickhouse_port),
             (Variable::HealthPort, &self.health_port),
             (Variable::RetentionDays, &self.retention_days),
+            (Variable::Override, &override_file),
         ]
         .into_iter()
         .filter_map(|(variable, text)| Some((variable, text.clone()?)))

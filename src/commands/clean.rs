@@ -31,6 +31,8 @@ struct Report {
     directory: PathBuf,
     /// Whether there was anything.
     removed: bool,
+    /// What held data elsewhere.
+    data: Vec<String>,
     bytes: u64,
 }
 
@@ -41,6 +43,7 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<()> {
         project: project.name().to_owned(),
         directory: project.root().to_owned(),
         removed: false,
+        data: Vec::new(),
         bytes: 0,
     };
     if !project.exists()? {
@@ -49,8 +52,15 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<()> {
     report.bytes = project
         .size_on_disk()
         .map_err(|error| ProjectError::Io(project.root().to_owned(), error))?;
+    let engine = context.engine();
+    report.data = engine.data().await?;
+    let data: String = report
+        .data
+        .iter()
+        .map(|name| format!(" and {name}"))
+        .collect();
     let action = format!(
-        "stop `{}` and delete `{}` with all its telemetry ({})",
+        "stop `{}` and delete `{}`{data} with all its telemetry ({})",
         project.name(),
         project.root().display(),
         BinaryBytes(report.bytes)
@@ -65,7 +75,8 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<()> {
             .status("Waiting for another `telemetry` that changes the stack");
     };
     let lock = project.lock(LOCK_PATIENCE, waits).await?;
-    context.engine().stop(STOP_PATIENCE).await?;
+    engine.stop(STOP_PATIENCE).await?;
+    engine.remove_data().await?;
     project.remove(lock)?;
     report.removed = true;
     context.printer.print(&report)
@@ -76,7 +87,11 @@ impl Output for Report {
         let directory = self.directory.display();
         if self.removed {
             let size = BinaryBytes(self.bytes);
-            writeln!(screen, "Deleted `{directory}` ({size})")
+            writeln!(screen, "Deleted `{directory}` ({size})")?;
+            for name in &self.data {
+                writeln!(screen, "Deleted {name}")?;
+            }
+            Ok(())
         } else {
             writeln!(screen, "Nothing to delete: there is no `{directory}`")
         }

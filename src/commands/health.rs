@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, args: &HealthArgs) -> Result<()> {
 
 /// Probes until every probe passes, or until `deadline`; once, if there is none.
 async fn probe_until(context: &Context, deadline: Option<Instant>) -> Report {
-    let endpoints = context.settings.endpoints();
+    let endpoints = context.endpoints();
     let (http, clickhouse) = (Context::http(), context.clickhouse());
     let mut progress = None;
     loop {

@@ -1,10 +1,9 @@
 //! Ctrl-C.
 
-use std::{future, io};
-
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::error::{Code, Failure, Result};
+use crate::{
+    error::{Code, Failure, Result},
+    stack::told_to_stop,
+};
 
 /// The command was told to stop.
 #[derive(Debug, thiserror::Error)]
@@ -24,24 +23,5 @@ pub(super) async fn unless_interrupted<T>(outcome: impl Future<Output = Result<T
         biased;
         () = told_to_stop() => Err(Interrupted.into()),
         outcome = outcome => outcome,
-    }
-}
-
-async fn told_to_stop() {
-    let wait = || -> io::Result<_> {
-        Ok((
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        ))
-    };
-    match wait() {
-        Ok((mut interrupt, mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => (),
-                _ = terminate.recv() => (),
-            }
-        }
-        // The system's own way to deal with the signals stays in force.
-        Err(_) => future::pending().await,
     }
 }

@@ -64,8 +64,9 @@ impl Output for LogLine {
         if let Some(timestamp) = self.timestamp {
             write!(screen, "{} ", format_args!("{timestamp:.3}").dimmed())?;
         }
-        let source = match self.source {
-            "supervisor" => Style::new().cyan(),
+        let source = match &*self.source {
+            "supervisor" | "collector" => Style::new().cyan(),
+            "grafana" => Style::new().magenta(),
             _ => Style::new().blue(),
         };
         let message = visible(self.message.trim_start());
@@ -92,7 +93,7 @@ mod tests {
     fn line(second: Option<i64>, message: &str) -> LogLine {
         LogLine {
             timestamp: second.map(|second| Timestamp::from_second(second).unwrap()),
-            source: "server",
+            source: "server".into(),
             level: None,
             message: message.to_owned(),
         }

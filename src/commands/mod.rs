@@ -1,9 +1,11 @@
 //! One file per subcommand: a function from a context and arguments to an output value.
 
 mod backup;
+mod choose;
 mod clean;
 mod completions;
 mod config;
+mod dry_run;
 mod engine;
 mod env;
 mod health;

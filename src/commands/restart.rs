@@ -1,21 +1,19 @@
 //! `telemetry restart`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{
-    interrupt::unless_interrupted,
-    start::{Outcome, engine, lock, report, start},
-    stop::stop,
+    choose,
+    dry_run::DryRun,
+    start::{Outcome, lock, report},
 };
 use crate::{
     cli::RestartArgs,
     context::Context,
     error::Result,
-    stack::{Start, Stopped, lifecycle, port::preflight_beside},
+    output::Unit,
+    stack::{Start, Stopped, lifecycle},
 };
-
-/// How long it may take to store what was received.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
@@ -23,22 +21,56 @@ pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
     let patience = args.wait_timeout.0;
     let project = context.settings.project();
     // Whatever can be refused is refused while the stack still runs.
-    context.settings.check_exposure()?;
-    let engine = engine(context, &project).await?;
+    context.settings.check_exposure(false)?;
+    let engine = choose::engine(context, &project, &args.containers).await?;
+    let kind = engine.kind();
+    let desired = context.settings.desired(|endpoint| kind.offers(endpoint));
+    if args.dry_run {
+        let steps = engine.plan(&desired).await?;
+        return context.printer.print(&DryRun { steps });
+    }
     let lock = lock(context, &project, patience).await?;
-    let running = lifecycle::running(&project, &engine, patience).await?;
+    let before = context.engine();
+    let running = lifecycle::running(&project, before.as_ref(), patience).await?;
     let held = match (&running, &context.record) {
         (Some(_), Some(record)) => Some(&record.endpoints),
         _ => None,
     };
-    preflight_beside(&context.settings.endpoints(), held)?;
-    let stopped = unless_interrupted(stop(context, DRAIN_PATIENCE)).await?;
-    let outcome = match stopped {
-        Stopped::NotRunning => Outcome::Started,
-        Stopped::Drained | Stopped::Killed => Outcome::Restarted,
+    engine.preflight(&desired, held).await?;
+    let _progress = context.printer.progress("Restarting", None, Unit::Items);
+    if before.kind() != kind {
+        // Its data stays with the engine that has it.
+        before.stop(patience).await?;
+    }
+    let settings = context.settings.to_recorded();
+    let (outcome, status) = if running.is_some() {
+        let (stopped, status) = lifecycle::restart(
+            &project,
+            &lock,
+            engine.as_ref(),
+            &desired,
+            settings,
+            patience,
+        )
+        .await?;
+        if stopped == Stopped::Killed {
+            context.printer.warn(
+                "the stack did not stop in time and was killed; what it had acknowledged is stored",
+            );
+        }
+        (Outcome::Restarted, status)
+    } else {
+        let (Start::Started(status) | Start::AlreadyRunning(status)) = lifecycle::start(
+            &project,
+            &lock,
+            engine.as_ref(),
+            &desired,
+            settings,
+            patience,
+        )
+        .await?;
+        (Outcome::Started, status)
     };
-    let (Start::Started(status) | Start::AlreadyRunning(status)) =
-        start(context, &project, &lock, &engine, patience).await?;
     context
         .printer
         .print(&report(context, outcome, &status, started))

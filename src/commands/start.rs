@@ -9,17 +9,16 @@ use std::{
 
 use serde::Serialize;
 
-use super::interrupt::unless_interrupted;
+use super::{choose, dry_run::DryRun, interrupt::unless_interrupted};
 use crate::{
     cli::StartArgs,
     context::Context,
-    embedded::library,
     error::{Code, Failure, Result},
     output::{Output, Screen, Table},
-    settings::{EngineChoice, Origin, Recorded},
+    settings::{Origin, Recorded, Variable},
     stack::{
-        ChangeLock, EmbeddedEngine, Endpoint, Engine as _, EngineKind, Project, Record, Recording,
-        Service, StackStatus, Start, lifecycle,
+        ChangeLock, Endpoint, Engine, EngineKind, Project, Record, Recording, Service, StackStatus,
+        Start, lifecycle,
     },
 };
 
@@ -73,21 +72,30 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
     let started = Instant::now();
     let patience = args.wait_timeout.0;
     let project = context.settings.project();
-    context.settings.check_exposure()?;
+    context.settings.check_exposure(false)?;
     if args.foreground {
         return in_foreground(context, &project, patience, started).await;
     }
 
     // Looked for before the lock is taken, as it may have to be fetched; and not at all for a
     // stack that runs.
-    let observed = EmbeddedEngine::new(&project);
-    let running = lifecycle::running(&project, &observed, patience).await?;
+    let observed = context.engine();
+    let running = lifecycle::running(&project, observed.as_ref(), patience).await?;
     let outcome = if let Some(status) = running {
+        if args.dry_run {
+            return context.printer.print(&DryRun { steps: Vec::new() });
+        }
         Start::AlreadyRunning(status)
     } else {
-        let engine = engine(context, &project).await?;
+        let engine = choose::engine(context, &project, &args.containers).await?;
+        if args.dry_run {
+            let kind = engine.kind();
+            let desired = context.settings.desired(|endpoint| kind.offers(endpoint));
+            let steps = engine.plan(&desired).await?;
+            return context.printer.print(&DryRun { steps });
+        }
         let lock = lock(context, &project, patience).await?;
-        start(context, &project, &lock, &engine, patience).await?
+        start(context, &project, &lock, engine.as_ref(), patience).await?
     };
     let started = match outcome {
         Start::Started(status) => report(context, Outcome::Started, &status, started),
@@ -97,29 +105,6 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
         }
     };
     context.printer.print(&started)
-}
-
-/// The engine, able to start the stack; says which it is and why.
-pub(super) async fn engine(context: &Context, project: &Project) -> Result<EmbeddedEngine> {
-    let choice = &context.settings.engine;
-    let reason = match (choice.value, &choice.origin) {
-        (EngineChoice::Auto, _) => "a process on this machine, it needs no Docker".to_owned(),
-        (EngineChoice::Embedded, Origin::Flag) => "as `--engine` says".to_owned(),
-        (EngineChoice::Embedded, origin) => format!("as `TELEMETRY_ENGINE` says, {origin}"),
-    };
-    let kind = EngineKind::Embedded;
-    context
-        .printer
-        .status(&format!("Engine: {kind} ({reason})"));
-    let setting = context.settings.engine_library.as_ref();
-    let setting = setting.map(|setting| setting.value.as_path());
-    let printer = &context.printer;
-    let library =
-        unless_interrupted(async { Ok(library::obtain(setting, printer).await?) }).await?;
-    context
-        .printer
-        .detail(&format!("Engine library: {}", library.display()));
-    Ok(EmbeddedEngine::new(project).with_library(library))
 }
 
 /// The right to change the stack.
@@ -137,18 +122,20 @@ pub(super) async fn lock(
 }
 
 /// Starts the stack as the settings say.
-pub(super) async fn start(
+async fn start(
     context: &Context,
     project: &Project,
     lock: &ChangeLock,
-    engine: &EmbeddedEngine,
+    engine: &dyn Engine,
     patience: Duration,
 ) -> Result<Start> {
     let _progress = context
         .printer
         .progress("Starting", None, crate::output::Unit::Items);
     let settings = &context.settings;
-    let (desired, recorded) = (settings.desired(), settings.to_recorded());
+    let kind = engine.kind();
+    let desired = settings.desired(|endpoint| kind.offers(endpoint));
+    let recorded = settings.to_recorded();
     lifecycle::start(project, lock, engine, &desired, recorded, patience).await
 }
 
@@ -159,13 +146,14 @@ async fn in_foreground(
     patience: Duration,
     started: Instant,
 ) -> Result<()> {
-    let observed = EmbeddedEngine::new(project);
-    refuse_beside(context, project, &observed, patience).await?;
-    let engine = engine(context, project).await?;
+    let observed = context.engine();
+    refuse_beside(context, project, observed.as_ref(), patience).await?;
+    let engine = choose::engine_for_foreground(context, project).await?;
     let lock = lock(context, project, patience).await?;
     // Another may have started it while this one looked for the library or waited for the lock.
-    refuse_beside(context, project, &observed, patience).await?;
-    let desired = context.settings.desired();
+    refuse_beside(context, project, &engine, patience).await?;
+    let kind = engine.kind();
+    let desired = context.settings.desired(|endpoint| kind.offers(endpoint));
     let recorded = context.settings.to_recorded();
     let mut recording = Some(Recording::begin(
         project,
@@ -193,7 +181,7 @@ async fn in_foreground(
 async fn refuse_beside(
     context: &Context,
     project: &Project,
-    engine: &EmbeddedEngine,
+    engine: &dyn Engine,
     patience: Duration,
 ) -> Result<()> {
     match lifecycle::running(project, engine, patience).await? {
@@ -229,7 +217,7 @@ fn describe(
     let record = Record::read(&project.record_path()).ok().flatten();
     let endpoints = record
         .as_ref()
-        .map_or_else(|| settings.endpoints(), |record| record.endpoints);
+        .map_or_else(|| context.endpoints(), |record| record.endpoints);
     let user = record
         .as_ref()
         .and_then(|record| record.settings.get("CLICKHOUSE_USER"))
@@ -242,11 +230,14 @@ fn describe(
     Started {
         project: project.name().to_owned(),
         outcome,
-        engine: EngineKind::Embedded,
+        engine: record
+            .as_ref()
+            .map_or_else(|| context.engine_kind(), |record| record.engine),
         clickhouse_version: version.map(str::to_owned),
-        endpoints: Endpoint::ALL
+        endpoints: endpoints
+            .offered()
             .map(|endpoint| (endpoint, endpoints.url(endpoint)))
-            .into(),
+            .collect(),
         clickhouse_user: user.clone(),
         data_directory: project.root().to_owned(),
         elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -279,8 +270,13 @@ fn warn_of_differences(context: &Context, project: &Project) {
 fn differing(context: &Context, running: &Recorded) -> Vec<String> {
     let settings = &context.settings;
     let wanted = settings.to_recorded();
+    let kind = context.engine_kind();
+    // Naming the engine that it runs on asks for nothing else.
+    let is_so =
+        |variable| variable == Variable::Engine && settings.engine.value.as_str() == kind.as_str();
     settings
         .shown()
+        .filter(|(variable, _, _)| !is_so(*variable))
         .filter(|(variable, _, origin)| variable.is_recorded() && **origin != Origin::Default)
         .map(|(variable, _, _)| variable.name())
         .filter(|name| wanted.get(*name) != running.get(*name))

@@ -58,10 +58,14 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let endpoints = match &context.record {
         // What it was started with; the environment may say otherwise by now.
         Some(record) if status.state != RunState::NotRunning => record.endpoints,
-        _ => context.settings.endpoints(),
+        _ => context.endpoints(),
     };
     let next = match status.state {
         RunState::NotRunning => Some(format!("`{}` starts it", context.command("start"))),
+        RunState::Partial => Some(format!(
+            "`{}` starts what is missing",
+            context.command("start")
+        )),
         RunState::Restarting => Some(format!(
             "`{}` shows what happened",
             context.command("logs --tail 50")
@@ -75,13 +79,14 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         reason: status.reason,
         started_at: context.record.as_ref().map(|record| record.started_at),
         services: status.services,
-        endpoints: Endpoint::ALL
+        endpoints: endpoints
+            .offered()
             .map(|endpoint| EndpointReport {
                 endpoint,
                 service: endpoint.service(),
                 url: endpoints.url(endpoint),
             })
-            .into(),
+            .collect(),
         data_directory: project.root().to_owned(),
         data_bytes,
         next,

@@ -9,10 +9,12 @@ mod credentials;
 mod desired;
 mod endpoint;
 mod execute;
+mod logs;
 mod observe;
 mod observed;
 pub mod plan;
 mod pull;
+mod report;
 
 pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
@@ -20,6 +22,8 @@ pub use desired::{
 };
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
+pub use logs::{ContainerLine, ProjectLog};
 pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
 pub use pull::PullError;
+pub use report::ContainerReport;

@@ -11,6 +11,7 @@ mod values;
 mod variable;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -22,7 +23,7 @@ pub use layers::{Layers, Origin, Raw, Recorded};
 pub use values::{EngineChoice, MemorySize, ProjectName, Secret};
 pub use variable::{Variable, misspelt};
 
-use crate::stack::{Credentials, Desired, Endpoints, Project};
+use crate::stack::{Credentials, Desired, Endpoint, Endpoints, Project};
 
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,14 @@ pub struct Settings {
     pub otlp_grpc_port: Setting<u16>,
     /// The port of ClickHouse's HTTP interface.
     pub clickhouse_port: Setting<u16>,
+    /// The port of ClickHouse's own protocol.
+    pub clickhouse_native_port: Setting<u16>,
+    /// The port of the dashboards.
+    pub dashboard_port: Setting<u16>,
     /// The port of the collector's health check.
     pub health_port: Setting<u16>,
+    /// The port of the collector's metrics of itself.
+    pub collector_metrics_port: Setting<u16>,
     /// The name of the ClickHouse user with all rights.
     pub clickhouse_user: Setting<String>,
     /// That user's password.
@@ -66,6 +73,16 @@ pub struct Settings {
     pub retention_days: Setting<u32>,
     /// The most memory that ClickHouse may use.
     pub memory_limit: Setting<MemorySize>,
+    /// How many processors ClickHouse's container may use; 0 is all.
+    pub cpu_limit: Setting<String>,
+    /// The most memory that the collector's container may use.
+    pub collector_memory_limit: Setting<MemorySize>,
+    /// The most memory that Grafana's container may use.
+    pub grafana_memory_limit: Setting<MemorySize>,
+    /// The registry that images are pulled from.
+    pub image_registry: Setting<String>,
+    /// A Compose file that changes the containers; absolute.
+    pub override_file: Option<Setting<PathBuf>>,
     /// Where stacks keep their data; absolute.
     pub data_dir: Setting<PathBuf>,
     /// The chDB library to use instead of a fetched one; absolute.
@@ -98,7 +115,10 @@ impl Settings {
             otlp_http_port: read.text(Variable::OtlpHttpPort, values::port)?,
             otlp_grpc_port: read.text(Variable::OtlpGrpcPort, values::port)?,
             clickhouse_port: read.text(Variable::ClickhousePort, values::port)?,
+            clickhouse_native_port: read.text(Variable::ClickhouseNativePort, values::port)?,
+            dashboard_port: read.text(Variable::DashboardPort, values::port)?,
             health_port: read.text(Variable::HealthPort, values::port)?,
+            collector_metrics_port: read.text(Variable::CollectorMetricsPort, values::port)?,
             clickhouse_user: read.text(Variable::ClickhouseUser, values::user)?,
             clickhouse_password: read.text(Variable::ClickhousePassword, Secret::from_str)?,
             clickhouse_ingest_password: read
@@ -109,6 +129,12 @@ impl Settings {
             environment: read.text(Variable::Environment, String::from_str)?,
             retention_days: read.text(Variable::RetentionDays, values::days)?,
             memory_limit: read.text(Variable::MemoryLimit, MemorySize::from_str)?,
+            cpu_limit: read.text(Variable::CpuLimit, values::cpus)?,
+            collector_memory_limit: read
+                .text(Variable::CollectorMemoryLimit, MemorySize::from_str)?,
+            grafana_memory_limit: read.text(Variable::GrafanaMemoryLimit, MemorySize::from_str)?,
+            image_registry: read.text(Variable::ImageRegistry, values::registry)?,
+            override_file: read.optional(Variable::Override, path)?,
             data_dir: match read.optional(Variable::DataDir, path)? {
                 Some(data_dir) => data_dir,
                 None => Setting {
@@ -145,7 +171,7 @@ impl Settings {
         Project::new(&self.data_dir.value, self.project.value.as_str())
     }
 
-    /// Where the stack is reached.
+    /// Where the stack is reached, if it offers everything.
     pub fn endpoints(&self) -> Endpoints {
         Endpoints {
             host: self.host.value,
@@ -153,14 +179,17 @@ impl Settings {
             otlp_grpc: self.otlp_grpc_port.value,
             clickhouse_http: self.clickhouse_port.value,
             health: self.health_port.value,
+            clickhouse_native: Some(self.clickhouse_native_port.value),
+            dashboards: Some(self.dashboard_port.value),
+            collector_metrics: Some(self.collector_metrics_port.value),
         }
     }
 
-    /// What the stack should be like.
-    pub fn desired(&self) -> Desired {
+    /// What the stack should be like on an engine that offers these endpoints.
+    pub fn desired(&self, offered: impl Fn(Endpoint) -> bool) -> Desired {
         let password = |setting: &Setting<Secret>| setting.value.expose().to_owned();
         Desired {
-            endpoints: self.endpoints(),
+            endpoints: self.endpoints().only(offered),
             credentials: Credentials {
                 user: self.clickhouse_user.value.clone(),
                 password: password(&self.clickhouse_password),
@@ -170,15 +199,46 @@ impl Settings {
             environment: self.environment.value.clone(),
             retention_days: self.retention_days.value,
             memory_limit: self.memory_limit.value.bytes(),
+            variables: self.variables(),
+            override_file: self.override_file.as_ref().map(|it| it.value.clone()),
         }
     }
 
-    /// Refuses to be reachable from other machines with a password that everybody knows.
+    /// Every setting by its name, in a form that every reader understands alike.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let texts = self
+            .layers
+            .iter()
+            .map(|(variable, raw)| (variable, raw.text.clone()));
+        let understood = [
+            (Variable::Host, self.host.value.to_string()),
+            (
+                Variable::MemoryLimit,
+                self.memory_limit.value.bytes().to_string(),
+            ),
+            (
+                Variable::CollectorMemoryLimit,
+                self.collector_memory_limit.value.bytes().to_string(),
+            ),
+            (
+                Variable::GrafanaMemoryLimit,
+                self.grafana_memory_limit.value.bytes().to_string(),
+            ),
+            (Variable::ImageRegistry, self.image_registry.value.clone()),
+        ];
+        texts
+            .chain(understood)
+            .map(|(variable, text)| (variable.name().to_owned(), text))
+            .collect()
+    }
+
+    /// Refuses to be reachable from other machines with a password that everybody knows; with
+    /// that of the `dashboards`, too, where there are any that ask for one.
     ///
     /// # Errors
     ///
     /// When it would be.
-    pub fn check_exposure(&self) -> Result<(), SettingsError> {
+    pub fn check_exposure(&self, dashboards: bool) -> Result<(), SettingsError> {
         let host = self.host.value;
         if host.is_loopback() {
             return Ok(());
@@ -195,6 +255,7 @@ impl Settings {
             ),
         ]
         .into_iter()
+        .chain(dashboards.then_some((Variable::GrafanaAdminPassword, &self.grafana_admin_password)))
         .filter(|(variable, setting)| variable.default_value() == Some(setting.value.expose()))
         .map(|(variable, _)| variable)
         .collect();
@@ -220,6 +281,10 @@ impl Settings {
             let path = |setting: &Setting<PathBuf>| setting.value.display().to_string();
             Some(match variable {
                 Variable::DataDir => (variable, path(&self.data_dir), &self.data_dir.origin),
+                Variable::Override => {
+                    let file = self.override_file.as_ref()?;
+                    (variable, path(file), &file.origin)
+                }
                 Variable::EngineLibrary => {
                     let library = self.engine_library.as_ref()?;
                     (variable, path(library), &library.origin)

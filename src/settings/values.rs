@@ -39,6 +39,23 @@ pub(super) fn days(text: &str) -> Result<u32, &'static str> {
     }
 }
 
+/// A number of processors.
+pub(super) fn cpus(text: &str) -> Result<String, &'static str> {
+    match text.parse::<f32>() {
+        Ok(cpus) if (0.0..100_000.0).contains(&cpus) => Ok(text.to_owned()),
+        _ => Err("expected a number of processors, such as `2` or `0.5`; `0` is all"),
+    }
+}
+
+/// A registry of images, as it stands before their names.
+pub(super) fn registry(text: &str) -> Result<String, &'static str> {
+    let registry = text.trim_end_matches('/');
+    if registry.contains("://") || registry.contains(char::is_whitespace) || registry.is_empty() {
+        return Err("expected a registry without a scheme, such as `mirror.example.com:5000`");
+    }
+    Ok(registry.to_owned())
+}
+
 /// The name of the ClickHouse user with all rights.
 pub(super) fn user(text: &str) -> Result<String, &'static str> {
     if matches!(text, "ingest" | "grafana" | "default") {

@@ -15,8 +15,14 @@ pub enum Variable {
     OtlpGrpcPort,
     /// `TELEMETRY_CLICKHOUSE_PORT`: the port of ClickHouse's HTTP interface.
     ClickhousePort,
+    /// `TELEMETRY_CLICKHOUSE_NATIVE_PORT`: the port of ClickHouse's own protocol.
+    ClickhouseNativePort,
+    /// `TELEMETRY_DASHBOARD_PORT`: the port of the dashboards.
+    DashboardPort,
     /// `TELEMETRY_HEALTH_PORT`: the port of the collector's health check.
     HealthPort,
+    /// `TELEMETRY_COLLECTOR_METRICS_PORT`: the port of the collector's metrics of itself.
+    CollectorMetricsPort,
     /// `CLICKHOUSE_USER`: the name of the ClickHouse user with all rights.
     ClickhouseUser,
     /// `CLICKHOUSE_PASSWORD`: that user's password.
@@ -33,6 +39,16 @@ pub enum Variable {
     RetentionDays,
     /// `TELEMETRY_MEMORY_LIMIT`: the most memory that ClickHouse may use.
     MemoryLimit,
+    /// `TELEMETRY_CPU_LIMIT`: how many processors ClickHouse's container may use; 0 is all.
+    CpuLimit,
+    /// `TELEMETRY_COLLECTOR_MEMORY_LIMIT`: the most memory that the collector's container may use.
+    CollectorMemoryLimit,
+    /// `TELEMETRY_GRAFANA_MEMORY_LIMIT`: the most memory that Grafana's container may use.
+    GrafanaMemoryLimit,
+    /// `TELEMETRY_IMAGE_REGISTRY`: the registry that images are pulled from.
+    ImageRegistry,
+    /// `TELEMETRY_OVERRIDE`: a Compose file that changes the containers.
+    Override,
     /// `TELEMETRY_DATA_DIR`: where stacks keep their data.
     DataDir,
     /// `TELEMETRY_ENGINE_LIBRARY`: the chDB library to use instead of a fetched one.
@@ -41,14 +57,17 @@ pub enum Variable {
 
 impl Variable {
     /// Every setting, in the order in which `telemetry config` shows them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 25] = [
         Self::Project,
         Self::Engine,
         Self::Host,
         Self::OtlpHttpPort,
         Self::OtlpGrpcPort,
         Self::ClickhousePort,
+        Self::ClickhouseNativePort,
+        Self::DashboardPort,
         Self::HealthPort,
+        Self::CollectorMetricsPort,
         Self::ClickhouseUser,
         Self::ClickhousePassword,
         Self::ClickhouseIngestPassword,
@@ -57,6 +76,11 @@ impl Variable {
         Self::Environment,
         Self::RetentionDays,
         Self::MemoryLimit,
+        Self::CpuLimit,
+        Self::CollectorMemoryLimit,
+        Self::GrafanaMemoryLimit,
+        Self::ImageRegistry,
+        Self::Override,
         Self::DataDir,
         Self::EngineLibrary,
     ];
@@ -70,7 +94,10 @@ impl Variable {
             Self::OtlpHttpPort => "TELEMETRY_OTLP_HTTP_PORT",
             Self::OtlpGrpcPort => "TELEMETRY_OTLP_GRPC_PORT",
             Self::ClickhousePort => "TELEMETRY_CLICKHOUSE_PORT",
+            Self::ClickhouseNativePort => "TELEMETRY_CLICKHOUSE_NATIVE_PORT",
+            Self::DashboardPort => "TELEMETRY_DASHBOARD_PORT",
             Self::HealthPort => "TELEMETRY_HEALTH_PORT",
+            Self::CollectorMetricsPort => "TELEMETRY_COLLECTOR_METRICS_PORT",
             Self::ClickhouseUser => "CLICKHOUSE_USER",
             Self::ClickhousePassword => "CLICKHOUSE_PASSWORD",
             Self::ClickhouseIngestPassword => "CLICKHOUSE_INGEST_PASSWORD",
@@ -79,6 +106,11 @@ impl Variable {
             Self::Environment => "ENVIRONMENT",
             Self::RetentionDays => "TELEMETRY_RETENTION_DAYS",
             Self::MemoryLimit => "TELEMETRY_MEMORY_LIMIT",
+            Self::CpuLimit => "TELEMETRY_CPU_LIMIT",
+            Self::CollectorMemoryLimit => "TELEMETRY_COLLECTOR_MEMORY_LIMIT",
+            Self::GrafanaMemoryLimit => "TELEMETRY_GRAFANA_MEMORY_LIMIT",
+            Self::ImageRegistry => "TELEMETRY_IMAGE_REGISTRY",
+            Self::Override => "TELEMETRY_OVERRIDE",
             Self::DataDir => "TELEMETRY_DATA_DIR",
             Self::EngineLibrary => "TELEMETRY_ENGINE_LIBRARY",
         }
@@ -102,6 +134,7 @@ impl Variable {
             Self::ClickhousePort => "--clickhouse-port",
             Self::HealthPort => "--health-port",
             Self::RetentionDays => "--retention-days",
+            Self::Override => "--override",
             _ => return None,
         })
     }
@@ -115,7 +148,10 @@ impl Variable {
             Self::OtlpHttpPort => "4318",
             Self::OtlpGrpcPort => "4317",
             Self::ClickhousePort => "8123",
+            Self::ClickhouseNativePort => "9000",
+            Self::DashboardPort => "3000",
             Self::HealthPort => "13133",
+            Self::CollectorMetricsPort => "8888",
             Self::ClickhousePassword => "telemetry_password",
             Self::ClickhouseIngestPassword => "ingest_password",
             Self::ClickhouseGrafanaPassword => "grafana_password",
@@ -123,7 +159,10 @@ impl Variable {
             Self::Environment => "development",
             Self::RetentionDays => "90",
             Self::MemoryLimit => "1GiB",
-            Self::DataDir | Self::EngineLibrary => return None,
+            Self::CpuLimit => "0",
+            Self::CollectorMemoryLimit | Self::GrafanaMemoryLimit => "512MiB",
+            Self::ImageRegistry => "docker.io",
+            Self::Override | Self::DataDir | Self::EngineLibrary => return None,
         })
     }
 

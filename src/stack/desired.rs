@@ -1,5 +1,8 @@
 //! What a stack should be like, whatever it runs on.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::Endpoints;
 
 /// What a stack should be like.
@@ -15,6 +18,10 @@ pub struct Desired {
     pub retention_days: u32,
     /// The most memory that ClickHouse may use, in bytes.
     pub memory_limit: u64,
+    /// Every setting by its documented name, as a Compose file takes it.
+    pub variables: BTreeMap<String, String>,
+    /// A Compose file of the user's that changes the stack's own.
+    pub override_file: Option<PathBuf>,
 }
 
 /// The users of ClickHouse.

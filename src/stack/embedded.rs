@@ -10,8 +10,8 @@ use super::engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
 };
 use super::memory::resident_bytes;
-use super::port::preflight;
-use super::{Desired, Endpoint, Project, Service};
+use super::port::{preflight, preflight_beside};
+use super::{Desired, Endpoint, Endpoints, Project, Service, told_to_stop};
 use crate::embedded::Directory;
 use crate::embedded::server::{self, Listen, ServerSpec};
 use crate::embedded::supervisor::log::{Follow, Limits, Line};
@@ -23,6 +23,9 @@ use crate::error::{Code, Failure, Result};
 
 /// How long an earlier run may take to drain.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it may take to store what was received, when the stack restarts.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long what was just started may take to stop when it turns out not to be wanted.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +43,9 @@ pub enum EmbeddedError {
     /// A signal came.
     #[error("interrupted; what was started is stopped again")]
     Interrupted,
+    /// A signal came before what ran had ended.
+    #[error("interrupted; the stack stops")]
+    StillStopping,
     /// A signal came while another process started the stack.
     #[error("interrupted; the stack goes on starting")]
     NoLongerWaiting,
@@ -57,7 +63,7 @@ pub enum EmbeddedError {
 impl Failure for EmbeddedError {
     fn code(&self) -> Code {
         match self {
-            Self::Interrupted | Self::NoLongerWaiting => Code::Interrupted,
+            Self::Interrupted | Self::StillStopping | Self::NoLongerWaiting => Code::Interrupted,
             Self::NoLibrary => Code::NoEngine,
             Self::Predecessor(_) => Code::StackBusy,
             Self::Directory(..) => Code::Io,
@@ -68,7 +74,10 @@ impl Failure for EmbeddedError {
         match self {
             Self::Predecessor(_) => Some("`telemetry stop` ends it".to_owned()),
             Self::NoLibrary => Some("`telemetry engine install` fetches it".to_owned()),
-            Self::Interrupted | Self::NoLongerWaiting | Self::Directory(..) => None,
+            Self::Interrupted
+            | Self::StillStopping
+            | Self::NoLongerWaiting
+            | Self::Directory(..) => None,
         }
     }
 }
@@ -230,8 +239,47 @@ impl Engine for EmbeddedEngine {
         EngineKind::Embedded
     }
 
+    fn preflight<'a>(
+        &'a self,
+        desired: &'a Desired,
+        held: Option<&'a Endpoints>,
+    ) -> BoxFuture<'a, Result<()>> {
+        let free = preflight_beside(&desired.endpoints, held);
+        Box::pin(std::future::ready(free.map_err(Into::into)))
+    }
+
+    fn plan<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            Ok(match self.status().await.state {
+                RunState::NotRunning => {
+                    preflight(&desired.endpoints)?;
+                    vec!["1. start the server process (not running)".to_owned()]
+                }
+                _ => vec![
+                    "1. stop the server process (the stack restarts)".to_owned(),
+                    "2. start the server process (the stack restarts) after 1".to_owned(),
+                ],
+            })
+        })
+    }
+
     fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.launch(desired, patience))
+    }
+
+    fn restart<'a>(
+        &'a self,
+        desired: &'a Desired,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Stopped>> {
+        Box::pin(async move {
+            let stopped = tokio::select! {
+                stopped = self.stop(DRAIN_PATIENCE) => stopped?,
+                () = told_to_stop() => return Err(EmbeddedError::StillStopping.into()),
+            };
+            self.launch(desired, patience).await?;
+            Ok(stopped)
+        })
     }
 
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>> {
@@ -256,6 +304,15 @@ impl Engine for EmbeddedEngine {
                 supervisor::Stopped::Killed => Stopped::Killed,
             })
         })
+    }
+
+    /// All of it is in the project's directory.
+    fn data(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn remove_data(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn status(&self) -> BoxFuture<'_, StackStatus> {
@@ -324,7 +381,7 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
     StackStatus {
         state,
         reason,
-        services: Service::ALL
+        services: [Service::Collector, Service::Clickhouse]
             .map(|service| service_status(service, state, account))
             .into(),
     }
@@ -339,6 +396,7 @@ fn service_status(service: Service, state: RunState, account: Option<&State>) ->
     let version = match service {
         Service::Collector => account.map(|account| account.version.clone()),
         Service::Clickhouse => account.and_then(clickhouse_version).map(str::to_owned),
+        Service::Grafana => None,
     };
     ServiceStatus {
         service,
@@ -374,7 +432,7 @@ impl From<Line> for LogLine {
     fn from(line: Line) -> Self {
         Self {
             timestamp: line.timestamp,
-            source: line.source.as_str(),
+            source: line.source.as_str().into(),
             level: line.level,
             message: line.message,
         }

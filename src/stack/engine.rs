@@ -1,5 +1,6 @@
 //! What every engine can do with a stack. Commands know this, and no engine.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Desired, Service};
+use super::{Desired, Endpoint, Endpoints, Service};
 use crate::error::Result;
 
 /// What a stack runs on.
@@ -16,13 +17,34 @@ use crate::error::Result;
 pub enum EngineKind {
     /// A background process of this program, with ClickHouse as a library in it.
     Embedded,
+    /// Containers of a Docker engine.
+    Docker,
+}
+
+impl EngineKind {
+    /// Its name, as commands take and print it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Docker => "docker",
+        }
+    }
+
+    /// Whether stacks on it have this endpoint.
+    pub const fn offers(self, endpoint: Endpoint) -> bool {
+        match self {
+            Self::Docker => true,
+            Self::Embedded => !matches!(
+                endpoint,
+                Endpoint::ClickhouseNative | Endpoint::Dashboards | Endpoint::CollectorMetrics
+            ),
+        }
+    }
 }
 
 impl fmt::Display for EngineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded => f.pad("embedded"),
-        }
+        f.pad(self.as_str())
     }
 }
 
@@ -38,6 +60,8 @@ pub enum RunState {
     Restarting,
     /// It drains.
     Stopping,
+    /// Some of it runs, and some does not that should.
+    Partial,
     /// It does not run.
     NotRunning,
     /// It cannot be told.
@@ -51,6 +75,7 @@ impl fmt::Display for RunState {
             Self::Starting => "starting",
             Self::Restarting => "restarting",
             Self::Stopping => "stopping",
+            Self::Partial => "partly running",
             Self::NotRunning => "not running",
             Self::Unknown => "unknown",
         })
@@ -118,7 +143,7 @@ pub struct LogLine {
     /// When it was said, if that is known.
     pub timestamp: Option<Timestamp>,
     /// Which process or container said it.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// How much it matters, when it says so: `error`, `warn`, `info`, `debug` or `trace`.
     pub level: Option<&'static str>,
     /// What it says, its level included where it begins with one.
@@ -136,16 +161,41 @@ pub trait Engine: Send + Sync {
     /// Which one it is.
     fn kind(&self) -> EngineKind;
 
+    /// Checks, while the stack may still run, what can be known to keep [`Self::start`] from
+    /// working. `held` is where the stack listens now, which it will have given up by then.
+    fn preflight<'a>(
+        &'a self,
+        desired: &'a Desired,
+        held: Option<&'a Endpoints>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// What would bring the stack to what is desired, a line for each step; nothing is changed.
+    fn plan<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<Vec<String>>>;
+
     /// Starts the stack and waits, `patience` long, until every service says that it is ready.
-    /// Nothing of the stack may run. When this fails or is interrupted by a signal, what it
+    /// What of it runs as it should is left alone. When this fails or is interrupted by a signal, what it
     /// started is stopped again; data that was there is never removed.
     fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>>;
+
+    /// The same for a stack that runs: brings it to what is desired, and restarts all of it if
+    /// there is nothing to change. Says how what had to be stopped was stopped.
+    fn restart<'a>(
+        &'a self,
+        desired: &'a Desired,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Stopped>>;
 
     /// Waits, `patience` long, until a stack that is starting is ready.
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;
 
     /// Lets it drain, `patience` long, and returns when nothing of it runs any more.
     fn stop(&self, patience: Duration) -> BoxFuture<'_, Result<Stopped>>;
+
+    /// What holds the stack's data beside the project's directory, each by its name.
+    fn data(&self) -> BoxFuture<'_, Result<Vec<String>>>;
+
+    /// Removes all that. Nothing of the stack may run.
+    fn remove_data(&self) -> BoxFuture<'_, Result<()>>;
 
     /// What runs now.
     fn status(&self) -> BoxFuture<'_, StackStatus>;

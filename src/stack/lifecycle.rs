@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     ChangeLock, Desired, Engine, EngineKind, Project, Record, RunState, Service, StackStatus,
+    Stopped,
 };
 use crate::error::{Code, Failure, Result};
 
@@ -70,6 +71,33 @@ pub async fn start(
     Ok(Start::Started(status))
 }
 
+/// Brings the stack of `project`, which may run, to what is `desired`, and records `settings`.
+///
+/// # Errors
+///
+/// What was recorded before holds again then.
+pub async fn restart(
+    project: &Project,
+    _lock: &ChangeLock,
+    engine: &dyn Engine,
+    desired: &Desired,
+    settings: BTreeMap<String, String>,
+    patience: Duration,
+) -> Result<(Stopped, StackStatus)> {
+    let recording = Recording::begin(project, engine.kind(), desired, settings)?;
+    match engine.restart(desired, patience).await {
+        Ok(stopped) => {
+            let status = engine.status().await;
+            recording.complete(status.version_of(Service::Clickhouse))?;
+            Ok((stopped, status))
+        }
+        Err(error) => {
+            recording.undo()?;
+            Err(error)
+        }
+    }
+}
+
 /// What runs already, once it is ready; `None` if nothing does, or what does stops.
 ///
 /// # Errors
@@ -92,7 +120,7 @@ pub async fn running(
             reason: status.reason,
         }
         .into()),
-        RunState::Stopping | RunState::NotRunning => Ok(None),
+        RunState::Stopping | RunState::Partial | RunState::NotRunning => Ok(None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The stack as a domain: services, endpoints, readiness, recorded state, engines.
 
 mod desired;
+mod docker;
 mod embedded;
 mod engine;
 pub mod lifecycle;
@@ -12,8 +13,10 @@ mod project;
 mod record;
 mod replace_file;
 mod service;
+mod signals;
 
 pub use desired::{Credentials, Desired};
+pub use docker::{ContainerOptions, DockerEngine, DockerError};
 pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
@@ -26,3 +29,4 @@ pub use project::{ChangeLock, Project, ProjectError};
 pub use record::Record;
 pub use replace_file::replace_file;
 pub use service::{Endpoint, Endpoints, Service};
+pub use signals::told_to_stop;

@@ -89,12 +89,15 @@ impl Failure for PortError {
 }
 
 /// How the port of `endpoint` is set.
-fn setting(endpoint: Endpoint) -> &'static str {
+pub(super) fn setting(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::OtlpHttp => "`--otlp-http-port` or `TELEMETRY_OTLP_HTTP_PORT`",
         Endpoint::OtlpGrpc => "`--otlp-grpc-port` or `TELEMETRY_OTLP_GRPC_PORT`",
         Endpoint::ClickhouseHttp => "`--clickhouse-port` or `TELEMETRY_CLICKHOUSE_PORT`",
         Endpoint::Health => "`--health-port` or `TELEMETRY_HEALTH_PORT`",
+        Endpoint::ClickhouseNative => "`TELEMETRY_CLICKHOUSE_NATIVE_PORT`",
+        Endpoint::Dashboards => "`TELEMETRY_DASHBOARD_PORT`",
+        Endpoint::CollectorMetrics => "`TELEMETRY_COLLECTOR_METRICS_PORT`",
     }
 }
 
@@ -128,17 +131,24 @@ pub fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
 
 /// The same for a stack that listens on `held` now and will have given that up by then.
 pub fn preflight_beside(endpoints: &Endpoints, held: Option<&Endpoints>) -> Result<(), PortError> {
-    // Whatever the address: on another one, the port is as taken by the stack itself.
-    let holds = |port| {
+    preflight_but_for(endpoints, |port| {
         held.is_some_and(|held| {
-            Endpoint::ALL
-                .iter()
-                .any(|&own| held.listen(own).port() == port)
+            let mut held = held.offered().map(|own| held.listen(own).port());
+            held.any(|own| own == port)
         })
-    };
-    for (index, &second) in Endpoint::ALL.iter().enumerate() {
+    })
+}
+
+/// The same for a stack that `holds` some ports itself. Whatever the address: on another one, the
+/// port is as taken by the stack itself.
+pub fn preflight_but_for(
+    endpoints: &Endpoints,
+    holds: impl Fn(u16) -> bool,
+) -> Result<(), PortError> {
+    let offered: Vec<_> = endpoints.offered().collect();
+    for (index, &second) in offered.iter().enumerate() {
         let port = endpoints.listen(second).port();
-        if let Some(&first) = Endpoint::ALL[..index]
+        if let Some(&first) = offered[..index]
             .iter()
             .find(|&&first| endpoints.listen(first).port() == port)
         {
@@ -149,7 +159,7 @@ pub fn preflight_beside(endpoints: &Endpoints, held: Option<&Endpoints>) -> Resu
             });
         }
     }
-    for endpoint in Endpoint::ALL {
+    for endpoint in offered {
         let address = endpoints.listen(endpoint);
         if holds(address.port()) {
             continue;

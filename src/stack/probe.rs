@@ -1,8 +1,10 @@
 //! Probing the endpoints of a stack from outside, as its users reach them.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::net::TcpStream;
 use tonic::{client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 
@@ -46,7 +48,10 @@ pub async fn probe_all(
                 Endpoint::OtlpHttp => otlp_http(http, &url).await,
                 Endpoint::OtlpGrpc => otlp_grpc(&url).await,
                 Endpoint::ClickhouseHttp => select_one(clickhouse).await,
+                Endpoint::ClickhouseNative => connects(endpoints.address(endpoint)).await,
+                Endpoint::Dashboards => dashboards(http, &url).await,
                 Endpoint::Health => health(http, &url).await,
+                Endpoint::CollectorMetrics => collector_metrics(http, &url).await,
             }
         };
         let outcome = match tokio::time::timeout(PATIENCE, answer).await {
@@ -62,7 +67,7 @@ pub async fn probe_all(
             url,
         }
     };
-    futures_util::future::join_all(Endpoint::ALL.map(probe)).await
+    futures_util::future::join_all(endpoints.offered().map(probe)).await
 }
 
 /// What a probe asks, in a few words.
@@ -70,7 +75,10 @@ const fn question(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::OtlpHttp | Endpoint::OtlpGrpc => "export of no spans",
         Endpoint::ClickhouseHttp => "SELECT 1",
+        Endpoint::ClickhouseNative => "connection",
+        Endpoint::Dashboards => "GET /api/health",
         Endpoint::Health => "GET /",
+        Endpoint::CollectorMetrics => "GET /metrics",
     }
 }
 
@@ -107,6 +115,29 @@ async fn health(http: &reqwest::Client, url: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("what answers is not the collector's health check".to_owned())
+}
+
+/// The protocol is for those who speak it: that somebody listens is what can be told.
+async fn connects(address: SocketAddr) -> Result<(), String> {
+    let connected = TcpStream::connect(address).await;
+    connected.map(drop).map_err(|error| told(&error))
+}
+
+/// Grafana's own account of its health.
+async fn dashboards(http: &reqwest::Client, url: &str) -> Result<(), String> {
+    let body = answered(http.get(format!("{url}/api/health"))).await?;
+    if body.contains("\"database\"") {
+        return Ok(());
+    }
+    Err("what answers is not Grafana".to_owned())
+}
+
+async fn collector_metrics(http: &reqwest::Client, url: &str) -> Result<(), String> {
+    let body = answered(http.get(format!("{url}/metrics"))).await?;
+    if body.contains("otelcol_") {
+        return Ok(());
+    }
+    Err("what answers is not a collector".to_owned())
 }
 
 /// The body of an answer that is a success.
@@ -160,7 +191,7 @@ mod tests {
         let url = endpoints.url(Endpoint::ClickhouseHttp);
         let clickhouse = Client::new(http.clone(), url, "telemetry", "");
         let probes = probe_all(&http, &endpoints, &clickhouse).await;
-        assert_eq!(probes.len(), Endpoint::ALL.len());
+        assert_eq!(probes.len(), endpoints.offered().count());
         for probe in probes {
             let reason = probe.reason.unwrap_or_default();
             assert!(reason.contains("refused"), "{}: {reason}", probe.endpoint);

@@ -13,17 +13,20 @@ pub enum Service {
     Collector,
     /// Keeps it, and answers queries.
     Clickhouse,
+    /// Draws dashboards of it.
+    Grafana,
 }
 
 impl Service {
     /// Every service, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::Collector, Self::Clickhouse];
+    pub const ALL: [Self; 3] = [Self::Collector, Self::Clickhouse, Self::Grafana];
 
     /// Its name, as commands take and print it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Collector => "collector",
             Self::Clickhouse => "clickhouse",
+            Self::Grafana => "grafana",
         }
     }
 }
@@ -44,17 +47,26 @@ pub enum Endpoint {
     OtlpGrpc,
     /// ClickHouse's HTTP interface.
     ClickhouseHttp,
+    /// ClickHouse's own protocol.
+    ClickhouseNative,
+    /// Dashboards, for a browser.
+    Dashboards,
     /// The collector's health check.
     Health,
+    /// The collector's metrics of itself.
+    CollectorMetrics,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::OtlpHttp,
         Self::OtlpGrpc,
         Self::ClickhouseHttp,
+        Self::ClickhouseNative,
+        Self::Dashboards,
         Self::Health,
+        Self::CollectorMetrics,
     ];
 
     /// What a person calls it.
@@ -63,15 +75,21 @@ impl Endpoint {
             Self::OtlpHttp => "OTLP/HTTP",
             Self::OtlpGrpc => "OTLP/gRPC",
             Self::ClickhouseHttp => "ClickHouse HTTP",
+            Self::ClickhouseNative => "ClickHouse native",
+            Self::Dashboards => "dashboards",
             Self::Health => "health",
+            Self::CollectorMetrics => "collector metrics",
         }
     }
 
     /// The service that answers there.
     pub const fn service(self) -> Service {
         match self {
-            Self::OtlpHttp | Self::OtlpGrpc | Self::Health => Service::Collector,
-            Self::ClickhouseHttp => Service::Clickhouse,
+            Self::OtlpHttp | Self::OtlpGrpc | Self::Health | Self::CollectorMetrics => {
+                Service::Collector
+            }
+            Self::ClickhouseHttp | Self::ClickhouseNative => Service::Clickhouse,
+            Self::Dashboards => Service::Grafana,
         }
     }
 }
@@ -82,7 +100,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where a stack is published: one address, a port for each endpoint.
+/// Where a stack is published: one address, a port for each endpoint that it offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The address that is listened on; may be unspecified, which means every address.
@@ -95,10 +113,19 @@ pub struct Endpoints {
     pub clickhouse_http: u16,
     /// The port of the health check.
     pub health: u16,
+    /// The port of ClickHouse's own protocol, where it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clickhouse_native: Option<u16>,
+    /// The port of the dashboards, where they are offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dashboards: Option<u16>,
+    /// The port of the collector's metrics of itself, where they are offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collector_metrics: Option<u16>,
 }
 
 impl Default for Endpoints {
-    /// The protocols' own ports, for this machine only.
+    /// The protocols' own ports, for this machine only; what every engine offers.
     fn default() -> Self {
         Self {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -106,38 +133,77 @@ impl Default for Endpoints {
             otlp_grpc: 4317,
             clickhouse_http: 8123,
             health: 13133,
+            clickhouse_native: None,
+            dashboards: None,
+            collector_metrics: None,
         }
     }
 }
 
 impl Endpoints {
-    /// The address to listen on for `endpoint`.
-    pub const fn listen(&self, endpoint: Endpoint) -> SocketAddr {
-        SocketAddr::new(self.host, self.port(endpoint))
+    /// The endpoints that are offered, in the order in which they are shown.
+    pub fn offered(&self) -> impl Iterator<Item = Endpoint> {
+        let offered = |endpoint: &Endpoint| self.port(*endpoint).is_some();
+        Endpoint::ALL.into_iter().filter(offered)
     }
 
-    /// The address at which this machine reaches `endpoint`.
+    /// The same without what is not `offered`.
+    #[must_use]
+    pub fn only(mut self, offered: impl Fn(Endpoint) -> bool) -> Self {
+        let optional = [
+            (Endpoint::ClickhouseNative, &mut self.clickhouse_native),
+            (Endpoint::Dashboards, &mut self.dashboards),
+            (Endpoint::CollectorMetrics, &mut self.collector_metrics),
+        ];
+        for (endpoint, port) in optional {
+            if !offered(endpoint) {
+                *port = None;
+            }
+        }
+        self
+    }
+
+    /// The address to listen on for `endpoint`, which must be offered.
+    pub const fn listen(&self, endpoint: Endpoint) -> SocketAddr {
+        SocketAddr::new(self.host, self.offered_port(endpoint))
+    }
+
+    /// The address at which this machine reaches `endpoint`, which must be offered.
     pub const fn address(&self, endpoint: Endpoint) -> SocketAddr {
         let host = match self.host {
             IpAddr::V4(host) if host.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(host) if host.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             host => host,
         };
-        SocketAddr::new(host, self.port(endpoint))
+        SocketAddr::new(host, self.offered_port(endpoint))
     }
 
-    /// The address at which this machine reaches `endpoint`, as a URL without a path.
+    /// The address at which this machine reaches `endpoint`, which must be offered, as a URL
+    /// without a path.
     pub fn url(&self, endpoint: Endpoint) -> String {
-        format!("http://{}", self.address(endpoint))
+        let address = self.address(endpoint);
+        match endpoint {
+            Endpoint::ClickhouseNative => format!("tcp://{address}"),
+            _ => format!("http://{address}"),
+        }
     }
 
-    const fn port(&self, endpoint: Endpoint) -> u16 {
+    /// The port of `endpoint`; `None` if it is not offered.
+    pub const fn port(&self, endpoint: Endpoint) -> Option<u16> {
         match endpoint {
-            Endpoint::OtlpHttp => self.otlp_http,
-            Endpoint::OtlpGrpc => self.otlp_grpc,
-            Endpoint::ClickhouseHttp => self.clickhouse_http,
-            Endpoint::Health => self.health,
+            Endpoint::OtlpHttp => Some(self.otlp_http),
+            Endpoint::OtlpGrpc => Some(self.otlp_grpc),
+            Endpoint::ClickhouseHttp => Some(self.clickhouse_http),
+            Endpoint::ClickhouseNative => self.clickhouse_native,
+            Endpoint::Dashboards => self.dashboards,
+            Endpoint::Health => Some(self.health),
+            Endpoint::CollectorMetrics => self.collector_metrics,
         }
+    }
+
+    const fn offered_port(&self, endpoint: Endpoint) -> u16 {
+        self.port(endpoint)
+            .expect("whoever asks knows that it is offered")
     }
 }
 

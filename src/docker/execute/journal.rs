@@ -20,6 +20,8 @@ pub(super) struct Journal {
     started: BTreeSet<String>,
     /// Whether a container that was there is gone for good.
     removed: bool,
+    /// Whether a container did not stop in time.
+    killed: bool,
 }
 
 /// What undoing a run has led to.
@@ -40,7 +42,8 @@ impl Journal {
         self.created.insert(name.to_owned());
     }
 
-    pub(super) fn stopped(&mut self, name: &str) {
+    pub(super) fn stopped(&mut self, name: &str, killed: bool) {
+        self.killed |= killed;
         self.stopped.insert(name.to_owned());
     }
 
@@ -63,6 +66,11 @@ impl Journal {
 }
 
 impl Execution<'_> {
+    /// Whether a container did not stop by itself in time.
+    pub fn has_killed(&self) -> bool {
+        self.journal().killed
+    }
+
     /// Removes what the run has made, and starts again what it has stopped, as far as that is
     /// there. What cannot be undone stays; the failure before it is what there is to tell.
     pub async fn roll_back(&self) -> RolledBack {

@@ -21,6 +21,9 @@ use crate::docker::plan::{Action, Cause, Step};
 
 type EngineError = bollard::errors::Error;
 
+/// What the engine notes of a container that it had to kill.
+const KILLED: i64 = 137;
+
 /// How often a container's health is looked at, where nothing else tells.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -85,7 +88,9 @@ impl Execution<'_> {
                 let patience = Duration::from_secs(3600);
                 let docker = docker.clone().with_timeout(patience);
                 unless_gone(docker.stop_container(name, Some(options)).await)?;
-                self.journal().stopped(name);
+                let ended = docker.inspect_container(name, None::<InspectContainerOptions>);
+                let code = ended.await.ok().and_then(|it| it.state?.exit_code);
+                self.journal().stopped(name, code == Some(KILLED));
             }
             Action::Remove { name } => {
                 let options = RemoveContainerOptionsBuilder::new().build();

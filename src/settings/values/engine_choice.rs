@@ -8,6 +8,8 @@ pub enum EngineChoice {
     /// The running stack's engine, else the best there is
     #[default]
     Auto,
+    /// Containers, through Docker or what speaks its API
+    Docker,
     /// A process on this machine, without Docker
     Embedded,
 }
@@ -17,6 +19,7 @@ impl EngineChoice {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Docker => "docker",
             Self::Embedded => "embedded",
         }
     }
@@ -28,8 +31,9 @@ impl FromStr for EngineChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "auto" => Ok(Self::Auto),
+            "docker" => Ok(Self::Docker),
             "embedded" => Ok(Self::Embedded),
-            _ => Err("expected `auto` or `embedded`"),
+            _ => Err("expected `auto`, `docker` or `embedded`"),
         }
     }
 }

@@ -1,0 +1,103 @@
+//! Which engine the stack is started on.
+
+use super::interrupt::unless_interrupted;
+use crate::{
+    cli::ContainersArgs,
+    context::Context,
+    docker::{Connection, Surroundings},
+    embedded::library,
+    error::Result,
+    settings::{EngineChoice, Origin},
+    stack::{
+        ContainerOptions, DockerEngine, EmbeddedEngine, Endpoint, Engine, EngineKind, Project,
+    },
+};
+
+/// The engine, able to start the stack; says which it is and why.
+pub(super) async fn engine(
+    context: &Context,
+    project: &Project,
+    containers: &ContainersArgs,
+) -> Result<Box<dyn Engine>> {
+    let (kind, reason) = choose(context).await;
+    context
+        .settings
+        .check_exposure(kind.offers(Endpoint::Dashboards))?;
+    announce(context, kind, &reason);
+    match kind {
+        EngineKind::Embedded => Ok(Box::new(with_library(context, project).await?)),
+        EngineKind::Docker => {
+            let options = ContainerOptions {
+                pull: containers.pull,
+                keep: containers.keep,
+            };
+            let engine = DockerEngine::new(project, &context.printer).with_options(options);
+            let connection = engine.connection().await?;
+            context.printer.detail(&format!(
+                "Docker Engine {} at {}",
+                connection.engine_version, connection.endpoint
+            ));
+            Ok(Box::new(engine))
+        }
+    }
+}
+
+/// The engine that can run in the foreground.
+pub(super) async fn engine_for_foreground(
+    context: &Context,
+    project: &Project,
+) -> Result<EmbeddedEngine> {
+    let reason = match context.settings.engine.value {
+        EngineChoice::Embedded => as_told(context),
+        _ => "the one that runs in the foreground".to_owned(),
+    };
+    announce(context, EngineKind::Embedded, &reason);
+    with_library(context, project).await
+}
+
+/// Whoever does not say gets the engine that has the project's data; without any, Docker if it
+/// answers.
+async fn choose(context: &Context) -> (EngineKind, String) {
+    match context.settings.engine.value {
+        EngineChoice::Embedded => (EngineKind::Embedded, as_told(context)),
+        EngineChoice::Docker => (EngineKind::Docker, as_told(context)),
+        EngineChoice::Auto => match &context.record {
+            Some(record) => (record.engine, "as before".to_owned()),
+            None => match Connection::open(&Surroundings::of_this_process()).await {
+                Ok(connection) => (
+                    EngineKind::Docker,
+                    format!("it answers at {}", connection.endpoint),
+                ),
+                Err(error) => (
+                    EngineKind::Embedded,
+                    format!("a process on this machine; {error}"),
+                ),
+            },
+        },
+    }
+}
+
+fn as_told(context: &Context) -> String {
+    match &context.settings.engine.origin {
+        Origin::Flag => "as `--engine` says".to_owned(),
+        origin => format!("as `TELEMETRY_ENGINE` says, {origin}"),
+    }
+}
+
+fn announce(context: &Context, kind: EngineKind, reason: &str) {
+    context
+        .printer
+        .status(&format!("Engine: {kind} ({reason})"));
+}
+
+async fn with_library(context: &Context, project: &Project) -> Result<EmbeddedEngine> {
+    let setting = context.settings.engine_library.as_ref();
+    let setting = setting.map(|setting| setting.value.as_path());
+    let printer = &context.printer;
+    let library =
+        unless_interrupted(async { Ok(library::obtain(setting, printer).await?) }).await?;
+    context
+        .printer
+        .detail(&format!("Engine library: {}", library.display()));
+    Ok(EmbeddedEngine::new(project).with_library(library))
+}

@@ -1,0 +1,74 @@
+//! Why the Docker engine does not do what it should.
+
+use crate::docker::{Endpoint as DockerEndpoint, Published};
+use crate::error::{Code, Failure};
+use crate::stack::Endpoint;
+use crate::stack::port::setting;
+
+/// Why the Docker engine does not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// A signal came.
+    #[error("interrupted; {0}")]
+    Interrupted(&'static str),
+    /// The engine refused to tell what it has.
+    #[error("cannot tell what the Docker engine at {0} has")]
+    Unobservable(DockerEndpoint, #[source] bollard::errors::Error),
+    /// A container of somebody else's is published where the stack shall be.
+    #[error("port {} ({endpoint}) is taken by container `{}`{}", .held.port, .held.container, of_project(.held))]
+    PortHeld {
+        /// What was to be offered there.
+        endpoint: Endpoint,
+        /// Who holds the port.
+        held: Published,
+    },
+    /// A service does not answer in time.
+    #[error("no answer as it should be within {patience:?}: {reason}")]
+    NotReady {
+        /// How long was waited.
+        patience: std::time::Duration,
+        /// What came of the last attempt.
+        reason: String,
+    },
+    /// What was waited for is gone.
+    #[error("the stack does not run any more")]
+    Gone,
+}
+
+fn of_project(held: &Published) -> String {
+    match &held.project {
+        Some(project) => format!(" of project `{project}`"),
+        None => String::new(),
+    }
+}
+
+impl Failure for DockerError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Interrupted(_) => Code::Interrupted,
+            Self::Unobservable(..) => Code::NoEngine,
+            Self::PortHeld { .. } => Code::PortInUse,
+            Self::NotReady { .. } => Code::NotReady,
+            Self::Gone => Code::NotRunning,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::PortHeld { endpoint, held } => {
+                let stops = match &held.project {
+                    Some(project) => format!("`docker compose -p {project} down`"),
+                    None => format!("`docker stop {}`", held.container),
+                };
+                Some(format!(
+                    "{stops} gives it free; {} sets another port",
+                    setting(*endpoint)
+                ))
+            }
+            Self::NotReady { .. } => Some(
+                "`--wait-timeout` waits longer; `telemetry logs` shows what happens".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
