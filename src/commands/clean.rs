@@ -54,15 +54,14 @@ pub(super) async fn run(context: &Context, args: &CleanArgs) -> Result<()> {
         .map_err(|error| ProjectError::Io(project.root().to_owned(), error))?;
     let engine = context.engine();
     report.data = engine.data().await?;
-    let data: String = report
-        .data
-        .iter()
-        .map(|name| format!(" and {name}"))
-        .collect();
+    let mut places = format!("`{}`", project.root().display());
+    for name in &report.data {
+        places.push_str(" and ");
+        places.push_str(name);
+    }
     let action = format!(
-        "stop `{}` and delete `{}`{data} with all its telemetry ({})",
+        "stop `{}` and delete {places} with all its telemetry ({})",
         project.name(),
-        project.root().display(),
         BinaryBytes(report.bytes)
     );
     context.printer.confirm(&action, args.yes)?;

@@ -69,7 +69,8 @@ impl Output for LogLine {
             "grafana" => Style::new().magenta(),
             _ => Style::new().blue(),
         };
-        let message = visible(self.message.trim_start());
+        let message = self.message.trim_start().replace('\t', " ");
+        let message = visible(&message);
         let (level, rest) = match self.level {
             Some(_) => message.split_once(' ').unwrap_or((&message, "")),
             None => ("", &*message),

@@ -22,7 +22,7 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const TOKEN: &str = "<token>";
 
 /// How long a helper may take; it may ask a person to unlock something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -116,16 +116,16 @@ async fn ask(helper: &str, registry: &str) -> Option<DockerCredentials> {
         output.status.success().then_some(output.stdout)
     };
     let answer = tokio::time::timeout(PATIENCE, ask).await.ok()??;
-    let helped: Helped = serde_json::from_slice(&answer).ok()?;
+    let told: Helped = serde_json::from_slice(&answer).ok()?;
     let mut credentials = DockerCredentials {
         serveraddress: Some(registry.to_owned()),
         ..DockerCredentials::default()
     };
-    if helped.username == TOKEN {
-        credentials.identitytoken = Some(helped.secret);
+    if told.username == TOKEN {
+        credentials.identitytoken = Some(told.secret);
     } else {
-        credentials.username = Some(helped.username);
-        credentials.password = Some(helped.secret);
+        credentials.username = Some(told.username);
+        credentials.password = Some(told.secret);
     }
     Some(credentials)
 }

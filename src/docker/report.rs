@@ -30,10 +30,10 @@ pub struct ContainerReport {
     pub version: Option<String>,
     /// Its first process, while it runs.
     pub pid: Option<u32>,
+    /// Whether that process is this machine's, and not a virtual one's.
+    pub is_here: bool,
     /// Since when it runs.
     pub since: Option<Timestamp>,
-    /// The memory it uses, in bytes, without what the system only keeps in case it is read again.
-    pub memory_bytes: Option<u64>,
     /// How often the engine started it again.
     pub restarts: u32,
     /// How it last ended.
@@ -106,11 +106,8 @@ impl Connection {
         service: String,
         name: String,
     ) -> Result<Option<ContainerReport>, EngineError> {
-        let inspected = self
-            .docker
-            .inspect_container(&name, None::<InspectContainerOptions>);
-        let (inspected, memory_bytes) = tokio::join!(inspected, self.memory(&name));
-        let inspected = match inspected {
+        let options = None::<InspectContainerOptions>;
+        let inspected = match self.docker.inspect_container(&name, options).await {
             Ok(inspected) => inspected,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(error),
@@ -119,18 +116,17 @@ impl Connection {
         let runs = state.running == Some(true);
         let restarts = inspected.restart_count.unwrap_or_default();
         let ended = state.finished_at.as_deref().and_then(time);
+        let pid = state.pid.and_then(|pid| u32::try_from(pid).ok());
+        let pid = pid.filter(|pid| *pid != 0);
         let image = inspected.config.and_then(|config| config.image);
         Ok(Some(ContainerReport {
             service,
             name,
             state: state.status.unwrap_or(ContainerStateStatusEnum::EMPTY),
             version: image.as_deref().and_then(version).map(str::to_owned),
-            pid: state
-                .pid
-                .and_then(|pid| u32::try_from(pid).ok())
-                .filter(|pid| *pid != 0),
+            is_here: pid.is_some_and(|pid| is_here(pid, &inspected.id.unwrap_or_default())),
+            pid,
             since: state.started_at.as_deref().and_then(time).filter(|_| runs),
-            memory_bytes: memory_bytes.filter(|_| runs),
             restarts: u32::try_from(restarts).unwrap_or_default(),
             exit: ended.and_then(|_| Some((state.exit_code?, state.oom_killed == Some(true)))),
             ports: inspected
@@ -140,8 +136,9 @@ impl Connection {
         }))
     }
 
-    /// What a container uses now; `None` if that cannot be told.
-    async fn memory(&self, name: &str) -> Option<u64> {
+    /// The memory that a container uses, in bytes, without what the system only keeps in case it
+    /// is read again; `None` if that cannot be told. Engines take a second for it.
+    pub async fn memory(&self, name: &str) -> Option<u64> {
         let options = StatsOptionsBuilder::new()
             .stream(false)
             .one_shot(true)
@@ -149,6 +146,12 @@ impl Connection {
         let mut stats = std::pin::pin!(self.docker.stats(name, Some(options)));
         used(&stats.next().await?.ok()?)
     }
+}
+
+/// Whether a process of this machine is that of a container: its control group says so.
+fn is_here(pid: u32, container: &str) -> bool {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
+    groups.is_ok_and(|groups| !container.is_empty() && groups.contains(container))
 }
 
 /// As `docker stats` counts it: cgroups of version 1 and 2 name the file cache differently.

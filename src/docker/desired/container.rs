@@ -18,9 +18,12 @@ pub(super) fn create_body(
     network: Option<(String, EndpointSettings)>,
 ) -> ContainerCreateBody {
     let published = service.ports.iter().map(container_port);
-    let exposed = service.expose.iter().map(|port| match port.contains('/') {
-        true => port.clone(),
-        false => format!("{port}/tcp"),
+    let exposed = service.expose.iter().map(|port| {
+        if port.contains('/') {
+            port.clone()
+        } else {
+            format!("{port}/tcp")
+        }
     });
     let mut host_config = host_config(service, volumes);
     host_config.network_mode = network.as_ref().map(|(name, _)| name.clone());

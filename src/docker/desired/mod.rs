@@ -10,7 +10,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use definition::{Definition, DefinitionError};
-pub(super) use file::archive;
+pub(super) use file::{File, archive};
 pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE};
 
 /// The objects that make up a stack.

@@ -114,8 +114,8 @@ fn an_archive_has_the_files_owners_and_the_missing_directories() {
             "run/secrets/ 0:0 755",
             "etc/clickhouse-server/config.d/telemetry.xml 0:0 444",
             "etc/clickhouse-server/users.d/telemetry.xml 0:0 444",
-            "etc/clickhouse-server/users.d/telemetry-passwords.xml 101:101 400",
-            "run/secrets/clickhouse-password 101:101 400",
+            "etc/clickhouse-server/users.d/telemetry-passwords.xml 0:0 444",
+            "run/secrets/clickhouse-password 0:0 444",
         ]
     );
     assert_eq!(password, "telemetry_password");

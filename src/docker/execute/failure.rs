@@ -124,14 +124,13 @@ impl Failure for ExecuteError {
         match self {
             _ if self.is_port_taken() => Code::PortInUse,
             Self::Engine { source, .. } if status(source).is_none() => Code::NoEngine,
-            Self::Engine { .. } => Code::EngineStart,
             Self::Lost { .. } => Code::NoEngine,
             Self::Pull(error) => error.code(),
             Self::Service {
                 trouble: Trouble::NotReady(error),
                 ..
             } => error.code(),
-            Self::Service { .. } => Code::EngineStart,
+            Self::Engine { .. } | Self::Service { .. } => Code::EngineStart,
             Self::Interrupted => Code::Interrupted,
         }
     }

@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 
 use super::{ExecuteError, Execution, Trouble};
 use crate::docker::Condition;
-use crate::docker::desired::{IMAGE, archive};
+use crate::docker::desired::{File, IMAGE, archive};
 use crate::docker::observe::status;
 use crate::docker::plan::{Action, Cause, Step};
 
@@ -85,7 +85,7 @@ impl Execution<'_> {
                     ..StopContainerOptions::default()
                 };
                 // A container's own time may be longer than a call usually takes.
-                let patience = Duration::from_secs(3600);
+                let patience = Duration::from_hours(1);
                 let docker = docker.clone().with_timeout(patience);
                 unless_gone(docker.stop_container(name, Some(options)).await)?;
                 let ended = docker.inspect_container(name, None::<InspectContainerOptions>);
@@ -158,7 +158,7 @@ impl Execution<'_> {
     async fn upload(&self, service: &str, name: &str) -> Result<(), EngineError> {
         let docker = &self.connection.docker;
         let files = &self.definition.containers[service].files;
-        let directories: BTreeSet<&str> = files.iter().map(|file| file.directory()).collect();
+        let directories: BTreeSet<&str> = files.iter().map(File::directory).collect();
         let looked_up = directories.into_iter().map(|directory| async move {
             let options = ContainerArchiveInfoOptionsBuilder::new()
                 .path(directory)

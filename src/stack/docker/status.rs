@@ -6,7 +6,7 @@ use bollard::models::ContainerStateStatusEnum;
 
 use super::DockerEngine;
 use crate::docker::{Connection, ContainerReport};
-use crate::stack::{RunState, Service, ServiceStatus, StackStatus};
+use crate::stack::{RunState, Service, ServiceStatus, StackStatus, resident_bytes};
 
 /// How long a service may take to say that it is ready, if it is.
 const PROBE_PATIENCE: Duration = Duration::from_millis(500);
@@ -101,13 +101,18 @@ async fn service_status(
         }
         _ => RunState::NotRunning,
     };
+    let memory_bytes = match report.pid {
+        None => None,
+        Some(pid) if report.is_here => resident_bytes(pid),
+        Some(_) => connection.memory(&report.name).await,
+    };
     ServiceStatus {
         service,
         state,
         version: report.version.clone(),
         pid: report.pid,
         since: report.since,
-        memory_bytes: report.memory_bytes,
+        memory_bytes,
         restarts: report.restarts,
         last_exit: report.last_exit(),
     }
@@ -135,6 +140,7 @@ async fn answers(connection: &Connection, service: Service, report: &ContainerRe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use RunState::{NotRunning, Partial, Restarting, Running, Starting};
 
     #[test]
     fn a_stack_of_which_a_part_has_ended_runs_partly() {
@@ -155,7 +161,6 @@ mod tests {
                 .collect();
             overall(&services, true)
         };
-        use RunState::{NotRunning, Partial, Restarting, Running, Starting};
         assert_eq!(of(&[Running, Running, Running]), Running);
         assert_eq!(of(&[Running, NotRunning, Running]), Partial);
         assert_eq!(of(&[Running, Starting, Restarting]), Restarting);
