@@ -101,6 +101,9 @@ Examples:
   telemetry logs --tail 50
   telemetry logs -f --since 10m")]
 pub struct LogsArgs {
+    /// Only what these services say
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
     /// Go on with what is logged from now on
     #[arg(long, short)]
     pub follow: bool,

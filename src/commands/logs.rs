@@ -23,7 +23,13 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Runs the command.
 pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<()> {
     let mut reader = context.engine().logs();
-    let mut lines = reader.read_new().await?;
+    let said_by_them = |mut lines: Vec<LogLine>| {
+        lines.retain(|line| {
+            args.services.is_empty() || args.services.iter().any(|it| *it == line.source)
+        });
+        lines
+    };
+    let mut lines = said_by_them(reader.read_new().await?);
     if lines.is_empty() && !args.follow {
         let start = context.command("start");
         context
@@ -47,7 +53,7 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<()> {
             return Ok(());
         }
         tokio::time::sleep(INTERVAL).await;
-        lines = reader.read_new().await?;
+        lines = said_by_them(reader.read_new().await?);
     }
 }
 

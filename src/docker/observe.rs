@@ -18,6 +18,8 @@ pub struct Published {
     pub container: String,
     /// The project that its label names.
     pub project: Option<String>,
+    /// Whether this program made it.
+    pub by_this_program: bool,
 }
 
 /// One look at an engine.
@@ -174,12 +176,14 @@ fn published(summary: &ContainerSummary) -> Vec<Published> {
     };
     let labels = summary.labels.as_ref();
     let project = labels.and_then(|labels| label(labels, PROJECT));
+    let by_this_program = labels.is_some_and(|labels| labels.contains_key(FINGERPRINT));
     ports
         .into_iter()
         .map(|port| Published {
             port,
             container: container.clone(),
             project: project.clone(),
+            by_this_program,
         })
         .collect()
 }
@@ -242,6 +246,7 @@ mod tests {
             port: 14318,
             container: "t-collector-1".to_owned(),
             project: Some("t".to_owned()),
+            by_this_program: true,
         };
         assert_eq!(published(&summary), [expected]);
     }

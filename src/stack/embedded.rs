@@ -239,6 +239,11 @@ impl Engine for EmbeddedEngine {
         EngineKind::Embedded
     }
 
+    /// It is part of this program.
+    fn reach(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn preflight<'a>(
         &'a self,
         desired: &'a Desired,

@@ -161,6 +161,9 @@ pub trait Engine: Send + Sync {
     /// Which one it is.
     fn kind(&self) -> EngineKind;
 
+    /// Sees whether what runs stacks can be asked at all.
+    fn reach(&self) -> BoxFuture<'_, Result<()>>;
+
     /// Checks, while the stack may still run, what can be known to keep [`Self::start`] from
     /// working. `held` is where the stack listens now, which it will have given up by then.
     fn preflight<'a>(

@@ -108,6 +108,7 @@ pub async fn running(
     engine: &dyn Engine,
     patience: Duration,
 ) -> Result<Option<StackStatus>> {
+    engine.reach().await?;
     let status = engine.status().await;
     match status.state {
         RunState::Running => Ok(Some(status)),

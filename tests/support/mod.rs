@@ -5,6 +5,7 @@
 
 pub mod clients;
 pub mod collector;
+pub mod docker;
 pub mod sandbox;
 pub mod stack;
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use bollard::query_parameters::{RemoveContainerOptionsBuilder, StartContainerOptions};
+use bollard::query_parameters::{
+    RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
+};
 use futures_util::future::join_all;
 
 use super::Execution;
 
-/// What a run has done so far, as far as it can be undone. Volumes are not in it: nothing that
-/// may hold data is ever removed unasked.
+/// What a run has done so far, as far as it can be undone.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     networks: BTreeSet<String>,
+    /// Volumes that it made and that nothing can have written to: no container was started since.
+    volumes: BTreeSet<String>,
     /// Containers that it made.
     created: BTreeSet<String>,
     /// Containers that were there and that it stopped.
@@ -38,6 +41,10 @@ impl Journal {
         self.networks.insert(name.to_owned());
     }
 
+    pub(super) fn created_volume(&mut self, name: &str) {
+        self.volumes.insert(name.to_owned());
+    }
+
     pub(super) fn created_container(&mut self, name: &str) {
         self.created.insert(name.to_owned());
     }
@@ -47,7 +54,9 @@ impl Journal {
         self.stopped.insert(name.to_owned());
     }
 
-    pub(super) fn started(&mut self, name: &str) {
+    /// To be said before it is started: then its volumes stay, whatever comes of it.
+    pub(super) fn starts(&mut self, name: &str) {
+        self.volumes.clear();
         if !self.created.contains(name) {
             self.started.insert(name.to_owned());
         }
@@ -86,6 +95,10 @@ impl Execution<'_> {
         }
         for name in journal.networks {
             self.undone(&name, docker.remove_network(&name).await);
+        }
+        for name in journal.volumes {
+            let options = None::<RemoveVolumeOptions>;
+            self.undone(&name, docker.remove_volume(&name, options).await);
         }
         if journal.removed {
             return RolledBack::Incomplete;

@@ -74,6 +74,7 @@ impl Execution<'_> {
                 docker
                     .create_volume(self.definition.volumes[name].clone())
                     .await?;
+                self.journal().created_volume(name);
             }
             Action::CreateContainer { service, name } => {
                 self.create_container(service, name).await?;
@@ -105,10 +106,9 @@ impl Execution<'_> {
             Action::Start { name } => {
                 let _one_at_a_time = self.starting.lock().await;
                 if !self.cancelled.is_cancelled() {
-                    docker
-                        .start_container(name, None::<StartContainerOptions>)
-                        .await?;
-                    self.journal().started(name);
+                    self.journal().starts(name);
+                    let options = None::<StartContainerOptions>;
+                    docker.start_container(name, options).await?;
                 }
             }
             Action::Unpause { name } => docker.unpause_container(name).await?,

@@ -37,6 +37,9 @@ pub enum DockerError {
 
 fn of_project(held: &Published) -> String {
     match &held.project {
+        Some(project) if held.by_this_program => {
+            format!(" of the telemetry stack of project `{project}`")
+        }
         Some(project) => format!(" of project `{project}`"),
         None => String::new(),
     }
@@ -57,6 +60,9 @@ impl Failure for DockerError {
         match self {
             Self::PortHeld { endpoint, held } => {
                 let stops = match &held.project {
+                    Some(project) if held.by_this_program => {
+                        format!("`telemetry stop --project {project}`")
+                    }
                     Some(project) => format!("`docker compose -p {project} down`"),
                     None => format!("`docker stop {}`", held.container),
                 };

@@ -262,6 +262,13 @@ impl Engine for DockerEngine {
         EngineKind::Docker
     }
 
+    fn reach(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.connection().await?;
+            Ok(())
+        })
+    }
+
     fn preflight<'a>(
         &'a self,
         desired: &'a Desired,

@@ -1,0 +1,191 @@
+//! The Docker engine for real: the binary against an engine that runs on this machine, with the
+//! images that `TELEMETRY_IMAGE_REGISTRY` has.
+
+mod support;
+
+use std::{net::TcpListener, process::Command};
+
+use support::{
+    docker::{DockerStack, docker},
+    eventually,
+};
+
+#[test]
+fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away() {
+    let Some(stack) = DockerStack::prepare("whole") else {
+        return;
+    };
+    stack.start();
+    let status = stack.telemetry("status --format json").json();
+    assert_eq!(status["data"]["engine"], "docker");
+    assert_eq!(status["data"]["state"], "running");
+    assert_eq!(stack.telemetry("health").output().status, Some(0));
+    let test = stack.telemetry("test").output();
+    assert_eq!(test.status, Some(0), "{}", test.stderr);
+    let count = || {
+        let rows = stack
+            .telemetry("query")
+            .arg("SELECT count() AS n FROM traces");
+        rows.arg("--format=json").json()["data"].to_string()
+    };
+    let before = count();
+
+    // Again is as good as once.
+    let ids = stack.ids();
+    let again = stack.telemetry("start --engine docker").output();
+    assert!(again.stdout.contains("already running"), "{}", again.stdout);
+    let dry = stack.telemetry("restart --dry-run").output();
+    assert_eq!(dry.stdout, "Nothing to do\n");
+    assert_eq!(stack.ids(), ids);
+
+    // A stop leaves the data, and nothing else.
+    let stopped = stack.telemetry("stop").output();
+    assert_eq!(stopped.status, Some(0), "{}", stopped.stderr);
+    assert_eq!(stack.has("ps --all"), [""; 0]);
+    assert_eq!(stack.has("network ls"), [""; 0]);
+    assert_eq!(stack.has("volume ls").len(), 3);
+    let status = stack.telemetry("status --format json").json();
+    assert_eq!(status["data"]["state"], "not_running");
+    stack.start();
+    assert_eq!(count(), before);
+
+    // It goes when that is wanted, and asked for.
+    let unasked = stack.telemetry("clean").output();
+    assert_eq!(unasked.status, Some(3));
+    assert_eq!(stack.has("ps --all").len(), 3);
+    let cleaned = stack.telemetry("clean --yes").output();
+    assert_eq!(cleaned.status, Some(0), "{}", cleaned.stderr);
+    for kind in ["ps --all", "network ls", "volume ls"] {
+        assert_eq!(stack.has(kind), [""; 0], "{kind}");
+    }
+}
+
+#[test]
+fn a_change_makes_anew_what_has_it_and_a_start_makes_what_is_missing() {
+    let Some(stack) = DockerStack::prepare("drift") else {
+        return;
+    };
+    stack.start();
+    let before = stack.ids();
+    let restarted = stack
+        .telemetry("restart")
+        .env("GF_SECURITY_ADMIN_PASSWORD", "another")
+        .output();
+    assert_eq!(restarted.status, Some(0), "{}", restarted.stderr);
+    assert!(
+        restarted.stderr.contains("its configuration changed"),
+        "{}",
+        restarted.stderr
+    );
+    let after = stack.ids();
+    let changed: Vec<_> = before
+        .iter()
+        .zip(&after)
+        .filter(|(before, after)| before.1 != after.1)
+        .map(|(before, _)| before.0.clone())
+        .collect();
+    assert_eq!(changed, [format!("{}-grafana-1", stack.project)]);
+
+    let collector = format!("{}-collector-1", stack.project);
+    docker(&["rm", "--force", &collector]).expect("it can be removed");
+    let status = stack.telemetry("status --format json").json();
+    assert_eq!(status["data"]["state"], "partial");
+    let started = stack
+        .telemetry("start --engine docker")
+        .env("GF_SECURITY_ADMIN_PASSWORD", "another")
+        .output();
+    assert_eq!(started.status, Some(0), "{}", started.stderr);
+    assert_eq!(stack.telemetry("health").output().status, Some(0));
+    let kept = |ids: &[(String, String)]| ids[0].clone();
+    assert_eq!(kept(&stack.ids()), kept(&after));
+}
+
+#[test]
+fn a_service_that_ends_at_once_is_told_with_its_log_and_nothing_is_left() {
+    let Some(stack) = DockerStack::prepare("broken") else {
+        return;
+    };
+    stack.sandbox.write(
+        "here/broken.yml",
+        "services: {collector: {command: [--config=/nowhere.yaml]}}",
+    );
+    let failed = stack
+        .telemetry("start --engine docker --override broken.yml")
+        .output();
+    assert_eq!(failed.status, Some(1));
+    assert!(
+        failed
+            .stderr
+            .contains("error[engine_start]: service `collector` ended with exit status 1"),
+        "{}",
+        failed.stderr
+    );
+    assert!(failed.stderr.contains("/nowhere.yaml"), "{}", failed.stderr);
+    assert_eq!(stack.has("ps --all"), [""; 0]);
+    assert_eq!(stack.has("network ls"), [""; 0]);
+
+    let kept = stack
+        .telemetry("start --engine docker --override broken.yml --keep")
+        .output();
+    assert_eq!(kept.status, Some(1));
+    assert_eq!(stack.has("ps --all").len(), 3);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_its_holder_before_anything_is_made() {
+    let Some(stack) = DockerStack::prepare("port") else {
+        return;
+    };
+    let port = stack.port("TELEMETRY_DASHBOARD_PORT");
+    let _held = TcpListener::bind(("127.0.0.1", port)).expect("it was free");
+    let failed = stack.telemetry("start --engine docker").output();
+    assert_eq!(failed.status, Some(1));
+    let told = format!("error[port_in_use]: port {port} (dashboards) is taken");
+    assert!(failed.stderr.contains(&told), "{}", failed.stderr);
+    assert!(failed.stderr.contains("TELEMETRY_DASHBOARD_PORT"));
+    assert_eq!(stack.has("volume ls"), [""; 0]);
+}
+
+#[test]
+fn an_interrupted_start_leaves_nothing() {
+    let Some(stack) = DockerStack::prepare("interrupted") else {
+        return;
+    };
+    let mut child = stack.telemetry("start --engine docker").spawn();
+    eventually("a container is made", || !stack.has("ps --all").is_empty());
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status();
+    assert!(killed.expect("there is a `kill`").success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(stack.has("ps --all"), [""; 0]);
+    assert_eq!(stack.has("network ls"), [""; 0]);
+}
+
+#[test]
+fn an_image_that_may_not_be_pulled_and_an_engine_that_is_not_there_are_told() {
+    let Some(stack) = DockerStack::prepare("absent") else {
+        return;
+    };
+    let failed = stack
+        .telemetry("start --engine docker --pull never")
+        .env("TELEMETRY_IMAGE_REGISTRY", "registry.invalid")
+        .output();
+    assert_eq!(failed.status, Some(1));
+    assert!(failed.stderr.contains("is missing"), "{}", failed.stderr);
+    assert_eq!(stack.has("network ls"), [""; 0]);
+
+    let failed = stack
+        .telemetry("start --engine docker")
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .output();
+    assert_eq!(failed.status, Some(5));
+    assert!(
+        failed.stderr.contains(
+            "error[no_engine]: no Docker engine answers at `unix:///nowhere/docker.sock` (as \
+             `DOCKER_HOST` says)"
+        ),
+        "{}",
+        failed.stderr
+    );
+}
