@@ -26,7 +26,7 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
         let rows = stack
             .telemetry("query")
             .arg("SELECT count() AS n FROM traces");
-        rows.arg("--format=json").json()["data"].to_string()
+        rows.arg("--format=json").json()["data"]["rows"].to_string()
     };
     let before = count();
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bollard::models::{HealthStatusEnum, NetworkConnectRequest};
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptions,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptions, UploadToContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, EventsOptionsBuilder,
+    InspectContainerOptions, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
+    UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
@@ -23,6 +23,9 @@ type EngineError = bollard::errors::Error;
 
 /// What the engine notes of a container that it had to kill.
 const KILLED: i64 = 137;
+
+/// How long the engine may take to say what it has noted.
+const NOTED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a container's health is looked at, where nothing else tells.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
@@ -257,11 +260,31 @@ impl Execution<'_> {
         let docker = &self.connection.docker;
         let mut exits = std::pin::pin!(docker.wait_container(name, Some(options)));
         match exits.next().await {
+            // An engine that has started it again by now may have forgotten how it ended.
+            Some(Ok(exit)) if exit.status_code == 0 => {
+                Ok(self.noted_exit_code(name).await.unwrap_or(0))
+            }
             Some(Ok(exit)) => Ok(exit.status_code),
             Some(Err(EngineError::DockerContainerWaitError { code, .. })) => Ok(code),
             Some(Err(source)) => Err(self.lost(source)),
             None => Err(self.lost(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())),
         }
+    }
+
+    /// How a container first ended, of what the engine has noted lately.
+    async fn noted_exit_code(&self, name: &str) -> Option<i64> {
+        let docker = &self.connection.docker;
+        let options = None::<InspectContainerOptions>;
+        let id = docker.inspect_container(name, options).await.ok()?.id?;
+        let filters = HashMap::from([("container", vec![id.as_str()]), ("event", vec!["die"])]);
+        let noted = EventsOptionsBuilder::new()
+            .since("0")
+            .filters(&filters)
+            .build();
+        let mut noted = std::pin::pin!(docker.events(Some(noted)));
+        let first = tokio::time::timeout(NOTED_PATIENCE, noted.next()).await;
+        let died = first.ok()??.ok()?;
+        died.actor?.attributes?.get("exitCode")?.parse().ok()
     }
 
     fn lost(&self, source: EngineError) -> ExecuteError {
