@@ -8,6 +8,7 @@ pub mod collector;
 pub mod docker;
 pub mod sandbox;
 pub mod stack;
+pub mod yaml;
 
 /// Waits until `condition` holds.
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
