@@ -17,22 +17,22 @@ mod support;
 
 use std::fs;
 
-use engine::{Answer, BEGIN, END, SPANS};
+use engine::{Answer, SPANS, begin};
 use expand::{Choice, Scope};
 use file::{Dashboard, Question};
 use serde_json::Value;
-use telemetry::embedded::chdb::Connection;
+use support::stack::Stack;
 
 const HOUR: i64 = 3600;
 
 /// Where the spans themselves are looked at.
 fn hours() -> (i64, i64) {
-    (BEGIN + 6 * HOUR + 1234, BEGIN + 12 * HOUR + 2345)
+    (begin() + 6 * HOUR + 1234, begin() + 12 * HOUR + 2345)
 }
 
 /// Where the roll-up is; its hours begin and end with the range.
 fn days() -> (i64, i64) {
-    (BEGIN, END)
+    (begin(), begin() + 72 * HOUR)
 }
 
 /// A dashboard with its variables as they are when it is opened, but for those that are given.
@@ -40,7 +40,11 @@ fn scope(dashboard: &Dashboard, (from, to): (i64, i64), chosen: &[(&str, &str)])
     let choice = |variable: &Value| {
         let name = variable["name"].as_str().expect("a variable has a name");
         let given = chosen.iter().find(|(given, _)| *given == name);
-        let choice = match (given, variable["multi"] == true, &variable["current"]["value"]) {
+        let choice = match (
+            given,
+            variable["multi"] == true,
+            &variable["current"]["value"],
+        ) {
             (Some((_, value)), true, _) => Choice::Some(vec![(*value).to_owned()]),
             (Some((_, value)), false, _) => Choice::One((*value).to_owned()),
             (None, _, Value::Array(_)) => Choice::All(Vec::new()),
@@ -65,10 +69,9 @@ const TRACE: (&str, &str) = ("trace", "00000000000000000000000000002000");
 const METRIC: (&str, &str) = ("metric", "requests");
 const ATTRIBUTE: (&str, &str) = ("attribute", "route");
 
-fn answer(connection: &mut Connection, question: &Question, scope: &Scope) -> Answer {
+fn answer(stack: &Stack, question: &Question, scope: &Scope) -> Answer {
     let sql = scope.expand(question.sql);
-    engine::ask(connection, &sql)
-        .unwrap_or_else(|error| panic!("{}: {error}\n{sql}", question.name))
+    engine::ask(stack, &sql).unwrap_or_else(|error| panic!("{}: {error}\n{sql}", question.name))
 }
 
 fn kind<'q>(question: &Question<'q>) -> &'q str {
@@ -94,14 +97,23 @@ fn the_committed_dashboards_are_what_their_sources_make() {
         "{differing:?} differ from their sources: `UPDATE_DASHBOARDS=1 cargo test --test dashboards`"
     );
     let names: Vec<_> = made.iter().map(|(name, _)| name.clone()).collect();
-    let there: Vec<_> = file::all().into_iter().map(|dashboard| dashboard.name).collect();
+    let there: Vec<_> = file::all()
+        .into_iter()
+        .map(|dashboard| dashboard.name)
+        .collect();
     assert_eq!(there, names, "a dashboard has no source");
 }
 
 #[test]
 fn every_panel_shows_what_there_is() {
-    let Some(mut connection) = engine::filled() else { return };
-    let somewhere = [("project", "project-1"), ("service", "service-0"), ("environment", "it's staging")];
+    let Some(stack) = engine::filled() else {
+        return;
+    };
+    let somewhere = [
+        ("project", "project-1"),
+        ("service", "service-0"),
+        ("environment", "it's staging"),
+    ];
     let something = [TRACE, METRIC, ATTRIBUTE];
     for dashboard in file::all() {
         for range in [hours(), days()] {
@@ -109,7 +121,7 @@ fn every_panel_shows_what_there_is() {
                 let scope = scope(&dashboard, range, chosen);
                 for question in dashboard.panels() {
                     eprintln!("{}, {chosen:?}, {range:?}", question.name);
-                    let answer = answer(&mut connection, &question, &scope);
+                    let answer = answer(&stack, &question, &scope);
                     shape::columns(kind(&question), &answer);
                     shape::rows(kind(&question), &answer);
                 }
@@ -120,13 +132,13 @@ fn every_panel_shows_what_there_is() {
 
 #[test]
 fn no_panel_fails_where_there_is_nothing() {
-    let Some(mut connection) = engine::empty() else { return };
+    let Some(stack) = Stack::start() else { return };
     for dashboard in file::all() {
         for range in [hours(), days()] {
             for chosen in [&[][..], &[("project", "x")]] {
                 let scope = scope(&dashboard, range, chosen);
                 for question in dashboard.panels() {
-                    let answer = answer(&mut connection, &question, &scope);
+                    let answer = answer(&stack, &question, &scope);
                     shape::columns(kind(&question), &answer);
                 }
             }
@@ -136,15 +148,21 @@ fn no_panel_fails_where_there_is_nothing() {
 
 #[test]
 fn every_variable_offers_what_there_is() {
-    let (Some(mut filled), Some(mut empty)) = (engine::filled(), engine::empty()) else { return };
+    let (Some(filled), Some(empty)) = (engine::filled(), Stack::start()) else {
+        return;
+    };
     for dashboard in file::all() {
         for variable in dashboard.variables() {
-            let Some(sql) = variable["query"]["rawSql"].as_str() else { continue };
+            let Some(sql) = variable["query"]["rawSql"].as_str() else {
+                continue;
+            };
             let sql = scope(&dashboard, days(), &[METRIC]).expand(sql);
-            let answer = engine::ask(&mut filled, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let answer =
+                engine::ask(&filled, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
             assert_eq!(answer.columns.len(), 1, "{sql}");
             assert!(!answer.rows.is_empty(), "{sql}");
-            let nothing = engine::ask(&mut empty, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let nothing =
+                engine::ask(&empty, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
             assert_eq!(nothing.rows, Vec::<Vec<Value>>::new());
         }
     }
@@ -152,18 +170,30 @@ fn every_variable_offers_what_there_is() {
 
 #[test]
 fn what_is_set_for_a_column_is_set_for_one_that_is_there() {
-    let Some(mut connection) = engine::filled() else { return };
+    let Some(stack) = engine::filled() else {
+        return;
+    };
     for dashboard in file::all() {
         let scope = scope(&dashboard, hours(), &[TRACE, METRIC, ATTRIBUTE]);
         for question in dashboard.panels() {
-            let answer = answer(&mut connection, &question, &scope);
+            let answer = answer(&stack, &question, &scope);
             // A column's name, or that of a series, which is its label.
-            let mut names: Vec<_> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
+            let mut names: Vec<_> = answer
+                .columns
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             names.extend(answer.rows.iter().flatten().filter_map(Value::as_str));
             let overrides = question.panel["fieldConfig"]["overrides"].as_array();
             for set in overrides.expect("there are some, or none") {
-                let name = set["matcher"]["options"].as_str().expect("it names a column");
-                assert!(names.contains(&name), "{}: there is no `{name}`", question.name);
+                let name = set["matcher"]["options"]
+                    .as_str()
+                    .expect("it names a column");
+                assert!(
+                    names.contains(&name),
+                    "{}: there is no `{name}`",
+                    question.name
+                );
             }
         }
     }
@@ -178,7 +208,9 @@ fn both_ways(question: &Question, scope: &Scope) -> Option<[String; 2]> {
 
 /// The same question asked of the spans themselves; `None` if it is already.
 fn of_spans(sql: &str) -> Option<String> {
-    let branched = sql.replace(" > 86400", " > 1000000000").replace(" <= 86400", " <= 1000000000");
+    let branched = sql
+        .replace(" > 86400", " > 1000000000")
+        .replace(" <= 86400", " <= 1000000000");
     let hours = "(project_name, toStartOfHour(timestamp)) IN (";
     let searched = branched.replace(hours, &format!("1 OR {hours}"));
     (searched != sql).then_some(searched)
@@ -186,15 +218,19 @@ fn of_spans(sql: &str) -> Option<String> {
 
 #[test]
 fn the_roll_up_and_the_spans_say_the_same() {
-    let Some(mut connection) = engine::filled() else { return };
+    let Some(stack) = engine::filled() else {
+        return;
+    };
     let mut compared = 0;
     for dashboard in file::all() {
         let mut scope = scope(&dashboard, days(), &[]);
         scope.interval = 6 * 3600;
         for question in dashboard.panels() {
-            let Some(sqls) = both_ways(&question, &scope) else { continue };
+            let Some(sqls) = both_ways(&question, &scope) else {
+                continue;
+            };
             let [rolled_up, of_spans] = sqls.map(|sql| {
-                let answer = engine::ask(&mut connection, &sql);
+                let answer = engine::ask(&stack, &sql);
                 answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
             });
             assert_eq!(rolled_up, of_spans, "{}", question.name);
@@ -205,49 +241,76 @@ fn the_roll_up_and_the_spans_say_the_same() {
 }
 
 /// How many rows of tables or projections a query reads at the most.
-fn rows_read(connection: &mut Connection, sql: &str) -> u64 {
-    let estimate = engine::ask(connection, &format!("EXPLAIN ESTIMATE {sql}"));
+fn rows_read(stack: &Stack, sql: &str) -> u64 {
+    let estimate = engine::ask(stack, &format!("EXPLAIN ESTIMATE {sql}"));
     let estimate = estimate.unwrap_or_else(|error| panic!("{sql}: {error}"));
     estimate.rows.iter().filter_map(|row| row[3].as_u64()).sum()
 }
 
 #[test]
 fn the_roll_up_is_what_long_ranges_read() {
-    let Some(mut connection) = engine::filled() else { return };
+    let Some(stack) = engine::filled() else {
+        return;
+    };
     for dashboard in file::all() {
         let scope = scope(&dashboard, days(), &[]);
         for question in dashboard.panels() {
-            let Some([asked, of_spans]) = both_ways(&question, &scope) else { continue };
-            let read = rows_read(&mut connection, &asked);
+            let Some([asked, _]) = both_ways(&question, &scope) else {
+                continue;
+            };
+            let read = rows_read(&stack, &asked);
             // The slowest spans themselves are looked for in a few hours.
-            let most = if asked.contains("INTERVAL 1 HOUR") { SPANS } else { SPANS / 10 };
-            assert!(read > 0 && read < most, "{} reads {read} rows", question.name);
-            let read = rows_read(&mut connection, &of_spans);
-            assert!(read >= SPANS, "{} would read {read} rows", question.name);
+            let most = if asked.contains("INTERVAL 1 HOUR") {
+                SPANS
+            } else {
+                SPANS / 10
+            };
+            assert!(
+                read > 0 && read < most,
+                "{} reads {read} rows",
+                question.name
+            );
         }
     }
 }
 
 #[test]
 fn a_failed_span_is_marked_in_its_trace() {
-    let Some(mut connection) = engine::filled() else { return };
+    let Some(stack) = engine::filled() else {
+        return;
+    };
     let dashboards = file::all();
-    let dashboard = dashboards.iter().find(|dashboard| dashboard.name == "traces");
+    let dashboard = dashboards
+        .iter()
+        .find(|dashboard| dashboard.name == "traces");
     let dashboard = dashboard.expect("it is there");
     let panels = dashboard.panels();
     let trace = panels.iter().find(|question| kind(question) == "traces");
     let failed = "SELECT trace_id FROM traces WHERE status_code = 'ERROR' LIMIT 1";
-    let failed = engine::ask(&mut connection, failed).expect("one failed");
+    let failed = engine::ask(&stack, failed).expect("one failed");
     let id = failed.rows[0][0].as_str().expect("it is text");
     let scope = scope(dashboard, days(), &[("trace", id)]);
-    let answer = answer(&mut connection, trace.expect("it is there"), &scope);
-    let column = |name| answer.columns.iter().position(|(column, _)| column == name).expect(name);
+    let answer = answer(&stack, trace.expect("it is there"), &scope);
+    let column = |name| {
+        answer
+            .columns
+            .iter()
+            .position(|(column, _)| column == name)
+            .expect(name)
+    };
     let error = serde_json::json!({ "key": "error", "value": "true" });
     let mut marked = 0;
     for row in &answer.rows {
         let tags = row[column("tags")].as_array().expect("tags are a list");
-        assert_eq!(row[column("statusCode")] == 2, tags.contains(&error), "{row:?}");
-        assert_eq!(row[column("statusCode")] == 2, row[column("statusMessage")] == "it went wrong");
+        assert_eq!(
+            row[column("statusCode")] == 2,
+            tags.contains(&error),
+            "{row:?}"
+        );
+        assert_eq!(
+            row[column("statusCode")] == 2,
+            row[column("statusMessage")] == "it went wrong"
+        );
         marked += usize::from(row[column("statusCode")] == 2);
     }
     assert!(marked > 0);

@@ -111,7 +111,10 @@ impl Scope {
                     "toStartOfInterval(toDateTime({column}), INTERVAL {} second)",
                     self.interval
                 ),
-                _ => panic!("`$__{name}` with {} arguments is not known: {sql}", of.len()),
+                _ => panic!(
+                    "`$__{name}` with {} arguments is not known: {sql}",
+                    of.len()
+                ),
             });
         }
         expanded + rest

@@ -25,9 +25,16 @@ pub fn all() -> Vec<Dashboard> {
     let mut dashboards: Vec<_> = fs::read_dir(source::directory())
         .expect("it is there")
         .map(|entry| entry.expect("it can be read").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .map(|path| Dashboard {
-            name: path.file_stem().expect("it has a name").to_string_lossy().into_owned(),
+            name: path
+                .file_stem()
+                .expect("it has a name")
+                .to_string_lossy()
+                .into_owned(),
             json: serde_json::from_str(&fs::read_to_string(&path).expect("it can be read"))
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
         })
@@ -41,7 +48,9 @@ impl Dashboard {
         let panels = self.json["panels"].as_array().expect("it has panels");
         let question = |panel| {
             let targets = self::targets(panel);
-            let [target] = targets else { panic!("a panel has one query") };
+            let [target] = targets else {
+                panic!("a panel has one query")
+            };
             Question {
                 name: format!("{}, {}", self.name, panel["title"]),
                 panel,

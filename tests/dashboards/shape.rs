@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::engine::Answer;
 
 /// The levels that Grafana has a colour for.
-const LEVELS: [&str; 7] = ["critical", "error", "warning", "info", "debug", "trace", "unknown"];
+const LEVELS: [&str; 7] = [
+    "critical", "error", "warning", "info", "debug", "trace", "unknown",
+];
 
 /// What the trace view takes a span from, and of what type it is.
 const SPAN: [(&str, &str); 14] = [
@@ -21,17 +23,28 @@ const SPAN: [(&str, &str); 14] = [
     ("statusMessage", "String"),
     ("tags", "Array(Map(String, String))"),
     ("serviceTags", "Array(Map(String, String))"),
-    ("logs", "Array(Tuple(name String, timestamp String, fields Array(Map(String, String))))"),
-    ("references", "Array(Tuple(traceID String, spanID String, tags Array(Map(String, String))))"),
+    (
+        "logs",
+        "Array(Tuple(name String, timestamp String, fields Array(Map(String, String))))",
+    ),
+    (
+        "references",
+        "Array(Tuple(traceID String, spanID String, tags Array(Map(String, String))))",
+    ),
 ];
 
 /// Checks the columns of an answer, which may have no rows.
 pub fn columns(kind: &str, answer: &Answer) {
-    let columns = answer.columns.iter().map(|(name, of)| (name.as_str(), plain(of)));
+    let columns = answer
+        .columns
+        .iter()
+        .map(|(name, of)| (name.as_str(), plain(of)));
     let columns: Vec<_> = columns.collect();
     match kind {
         "stat" => {
-            let [(_, of)] = columns[..] else { panic!("more than one column: {columns:?}") };
+            let [(_, of)] = columns[..] else {
+                panic!("more than one column: {columns:?}")
+            };
             assert!(is_number(of), "{columns:?}");
         }
         "timeseries" => {
@@ -50,7 +63,10 @@ pub fn columns(kind: &str, answer: &Answer) {
             // The first time and the first text are what a line shows.
             assert_eq!(names, ["timestamp", "body", "level", "labels", "traceID"]);
             assert!(columns[0].1.starts_with("DateTime64(9"), "{columns:?}");
-            assert!(columns[1].1 == "String" && columns[2].1 == "String", "{columns:?}");
+            assert!(
+                columns[1].1 == "String" && columns[2].1 == "String",
+                "{columns:?}"
+            );
             assert!(columns[3].1.starts_with("Map("), "{columns:?}");
         }
         "traces" => assert_eq!(columns, SPAN),
@@ -63,7 +79,9 @@ pub fn rows(kind: &str, answer: &Answer) {
     assert!(!answer.rows.is_empty(), "nothing is shown");
     match kind {
         "stat" => {
-            let [row] = &answer.rows[..] else { panic!("more than one row: {:?}", answer.rows) };
+            let [row] = &answer.rows[..] else {
+                panic!("more than one row: {:?}", answer.rows)
+            };
             assert!(row[0] != Value::Null, "it is no number");
         }
         "timeseries" => {
@@ -87,14 +105,21 @@ pub fn rows(kind: &str, answer: &Answer) {
 
 /// A type without what does not matter here.
 fn plain(of: &str) -> &str {
-    let of = of.strip_prefix("LowCardinality(").map_or(of, |of| &of[..of.len() - 1]);
-    of.strip_prefix("Nullable(").map_or(of, |of| &of[..of.len() - 1])
+    let of = of
+        .strip_prefix("LowCardinality(")
+        .map_or(of, |of| &of[..of.len() - 1]);
+    of.strip_prefix("Nullable(")
+        .map_or(of, |of| &of[..of.len() - 1])
 }
 
 fn is_number(of: &str) -> bool {
-    ["UInt", "Int", "Float"].iter().any(|number| of.starts_with(number))
+    ["UInt", "Int", "Float"]
+        .iter()
+        .any(|number| of.starts_with(number))
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
 }

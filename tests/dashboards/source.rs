@@ -19,7 +19,9 @@ const SCHEMA_VERSION: u32 = 41;
 
 /// Where both the sources and what is made of them are.
 pub fn directory() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "assets/grafana/dashboards"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "assets/grafana/dashboards"]
+        .iter()
+        .collect()
 }
 
 /// The dashboards by name, as they should be.
@@ -40,7 +42,10 @@ pub fn dashboards() -> Vec<(String, String)> {
         text.push('\n');
         text
     };
-    names.iter().map(|name| (name.clone(), text(name))).collect()
+    names
+        .iter()
+        .map(|name| (name.clone(), text(name)))
+        .collect()
 }
 
 fn read(name: &str) -> Value {
@@ -242,5 +247,7 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
 }
