@@ -21,9 +21,12 @@ use engine::{Answer, SPANS, begin};
 use expand::{Choice, Scope};
 use file::{Dashboard, Question};
 use serde_json::Value;
-use support::stack::Stack;
+use support::{stack::Stack, yaml};
 
 const HOUR: i64 = 3600;
+
+/// The alert rules and whom they are told to.
+const ALERTING: &str = include_str!("../assets/grafana/provisioning/alerting/telemetry.yaml");
 
 /// Where the spans themselves are looked at.
 fn hours() -> (i64, i64) {
@@ -314,4 +317,91 @@ fn a_failed_span_is_marked_in_its_trace() {
         marked += usize::from(row[column("statusCode")] == 2);
     }
     assert!(marked > 0);
+}
+
+/// The rules of alerts.
+fn rules(alerting: &Value) -> &[Value] {
+    alerting["groups"][0]["rules"]
+        .as_array()
+        .expect("there are rules")
+}
+
+/// What a rule asks when it is evaluated at a time.
+fn asked(rule: &Value, at: i64) -> String {
+    let query = &rule["data"][0];
+    let from = query["relativeTimeRange"]["from"]
+        .as_i64()
+        .expect("it is a number");
+    let scope = Scope {
+        from: at - from,
+        to: at,
+        interval: 60,
+        variables: std::collections::BTreeMap::new(),
+    };
+    scope.expand(query["model"]["rawSql"].as_str().expect("it is SQL"))
+}
+
+/// Checks that Grafana takes each row for a number with labels.
+fn assert_labelled_numbers(answer: &Answer) {
+    let (value, labels) = answer.columns.split_last().expect("there are columns");
+    assert_eq!((value.0.as_str(), value.1.as_str()), ("Value", "Float64"));
+    assert!(
+        labels
+            .iter()
+            .all(|(_, of)| of.ends_with("String") || of == "LowCardinality(String)")
+    );
+}
+
+#[test]
+fn every_alert_rule_finds_what_it_is_for_and_nothing_where_nothing_is() {
+    let (Some(filled), Some(empty)) = (engine::filled(), Stack::start()) else {
+        return;
+    };
+    let alerting = yaml::parse(ALERTING);
+    let end = begin() + 72 * HOUR;
+    for rule in rules(&alerting) {
+        // The telemetry ends; an hour later, it has been missing for half an hour.
+        let silent = rule["uid"] == "telemetry-no-data";
+        let at = if silent { end + HOUR } else { end - 60 };
+        let sql = asked(rule, at);
+        let answer = engine::ask(&filled, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_labelled_numbers(&answer);
+        assert!(!answer.rows.is_empty(), "{sql}");
+        if silent {
+            assert_eq!(answer.rows.len(), 3, "each project: {answer:?}");
+            let at_the_end = engine::ask(&filled, &asked(rule, end)).expect("it can be asked");
+            assert!(at_the_end.rows.is_empty(), "{at_the_end:?}");
+        }
+        let nothing = engine::ask(&empty, &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_labelled_numbers(&nothing);
+        assert!(nothing.rows.is_empty(), "{sql}");
+    }
+}
+
+#[test]
+fn alert_rules_and_their_contact_point_fit_together() {
+    let alerting = yaml::parse(ALERTING);
+    let contact = &alerting["contactPoints"][0];
+    assert_eq!(alerting["policies"][0]["receiver"], contact["name"]);
+    let dashboards: Vec<_> = file::all()
+        .iter()
+        .map(|it| it.json["uid"].clone())
+        .collect();
+    let mut uids = std::collections::BTreeSet::new();
+    for rule in rules(&alerting) {
+        let uid = rule["uid"].as_str().expect("it has one");
+        assert!(uids.insert(uid) && uid.len() <= 40, "{uid}");
+        let [query, condition] = &rule["data"].as_array().expect("there are queries")[..] else {
+            panic!("{uid} is a query and a condition");
+        };
+        assert_eq!(query["datasourceUid"], "telemetry");
+        assert_eq!(query["refId"], query["model"]["refId"]);
+        assert_eq!(condition["datasourceUid"], "__expr__");
+        assert_eq!(condition["model"]["expression"], query["refId"]);
+        assert_eq!(condition["refId"], rule["condition"]);
+        assert!(
+            dashboards.contains(&rule["annotations"]["__dashboardUid__"]),
+            "{uid}"
+        );
+    }
 }

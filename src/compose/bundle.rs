@@ -4,7 +4,7 @@
 pub const COMPOSE_FILE: &str = include_str!("../../compose/docker-compose.yml");
 
 /// The files that [`COMPOSE_FILE`] names, by the path it names them with.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 14] = [
     (
         "../assets/clickhouse/config.d/telemetry.xml",
         include_str!("../../assets/clickhouse/config.d/telemetry.xml"),
@@ -32,6 +32,34 @@ const FILES: [(&str, &str); 7] = [
     (
         "../assets/grafana/provisioning/dashboards/telemetry.yaml",
         include_str!("../../assets/grafana/provisioning/dashboards/telemetry.yaml"),
+    ),
+    (
+        "../assets/grafana/provisioning/alerting/telemetry.yaml",
+        include_str!("../../assets/grafana/provisioning/alerting/telemetry.yaml"),
+    ),
+    (
+        "../assets/grafana/dashboards/logs.json",
+        include_str!("../../assets/grafana/dashboards/logs.json"),
+    ),
+    (
+        "../assets/grafana/dashboards/metrics.json",
+        include_str!("../../assets/grafana/dashboards/metrics.json"),
+    ),
+    (
+        "../assets/grafana/dashboards/overview.json",
+        include_str!("../../assets/grafana/dashboards/overview.json"),
+    ),
+    (
+        "../assets/grafana/dashboards/services.json",
+        include_str!("../../assets/grafana/dashboards/services.json"),
+    ),
+    (
+        "../assets/grafana/dashboards/stack.json",
+        include_str!("../../assets/grafana/dashboards/stack.json"),
+    ),
+    (
+        "../assets/grafana/dashboards/traces.json",
+        include_str!("../../assets/grafana/dashboards/traces.json"),
     ),
 ];
 

@@ -157,7 +157,9 @@ fn the_program_applies_the_schema_itself() {
 }
 
 /// Settings that only the Docker engine has.
-const OF_DOCKER: [&str; 7] = [
+const OF_DOCKER: [&str; 9] = [
+    "TELEMETRY_ALERT_WEBHOOK",
+    "TELEMETRY_ALERT_WEBHOOK_TYPE",
     "TELEMETRY_IMAGE_REGISTRY",
     "TELEMETRY_CLICKHOUSE_NATIVE_PORT",
     "TELEMETRY_COLLECTOR_METRICS_PORT",

@@ -39,6 +39,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "export_id",
         sql: include_str!("../../../assets/clickhouse/migrations/0004_export_id.sql"),
     },
+    Migration {
+        version: 5,
+        name: "hourly_by_name",
+        sql: include_str!("../../../assets/clickhouse/migrations/0005_hourly_by_name.sql"),
+    },
 ];
 
 /// The version of the schema that this program makes.
