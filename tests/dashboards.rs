@@ -21,7 +21,11 @@ use engine::{Answer, SPANS, begin};
 use expand::{Choice, Scope};
 use file::{Dashboard, Question};
 use serde_json::Value;
-use support::{stack::Stack, yaml};
+use support::{
+    clients::{Clients, program},
+    stack::Stack,
+    yaml,
+};
 
 const HOUR: i64 = 3600;
 
@@ -105,6 +109,48 @@ fn the_committed_dashboards_are_what_their_sources_make() {
         .map(|dashboard| dashboard.name)
         .collect();
     assert_eq!(there, names, "a dashboard has no source");
+}
+
+/// What Grafana's published types say against a dashboard.
+fn problems(clients: &Clients, json: &str) -> String {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("dashboard.json");
+    fs::write(&path, json).expect("it can be written");
+    let mut check = clients.node();
+    let output = check.arg(program("dashboards.js")).arg(path).output();
+    let output = output.expect("Node is installed");
+    let problems = String::from_utf8(output.stdout).expect("it is text");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.success(),
+        problems.is_empty(),
+        "{problems}{stderr}"
+    );
+    problems
+}
+
+#[test]
+fn grafana_knows_everything_in_the_dashboards() {
+    let Some(clients) = Clients::installed() else {
+        return;
+    };
+    for (name, json) in source::dashboards() {
+        assert_eq!(problems(&clients, &json), "", "{name}");
+    }
+    let (_, json) = &source::dashboards()[0];
+    for (right, wrong) in [
+        (r#""schemaVersion""#, r#""schemeVersion""#),
+        (r#""placement": "bottom""#, r#""placement": "below""#),
+        (r#""fillOpacity": 80"#, r#""fillOpacity": "80""#),
+        (r#""type": "timeseries""#, r#""type": "graph""#),
+    ] {
+        assert!(json.contains(right), "{right}");
+        assert_ne!(
+            problems(&clients, &json.replace(right, wrong)),
+            "",
+            "{wrong}"
+        );
+    }
 }
 
 #[test]
@@ -205,18 +251,8 @@ fn what_is_set_for_a_column_is_set_for_one_that_is_there() {
 /// A query of a long range, and the same asked of the spans themselves.
 fn both_ways(question: &Question, scope: &Scope) -> Option<[String; 2]> {
     let asked = scope.expand(question.sql);
-    let of_spans = of_spans(&asked)?;
+    let of_spans = expand::of_spans(&asked)?;
     Some([asked, of_spans])
-}
-
-/// The same question asked of the spans themselves; `None` if it is already.
-fn of_spans(sql: &str) -> Option<String> {
-    let branched = sql
-        .replace(" > 86400", " > 1000000000")
-        .replace(" <= 86400", " <= 1000000000");
-    let hours = "(project_name, toStartOfHour(timestamp)) IN (";
-    let searched = branched.replace(hours, &format!("1 OR {hours}"));
-    (searched != sql).then_some(searched)
 }
 
 #[test]

@@ -16,6 +16,7 @@
 mod figures;
 mod load;
 mod process;
+#[allow(dead_code, reason = "other benchmarks use the rest of it")]
 mod stack;
 
 use std::thread::sleep;

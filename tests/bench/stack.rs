@@ -80,6 +80,12 @@ impl Stack {
         self.runtime.block_on(query.row::<Row>()).unwrap().n
     }
 
+    /// Runs a statement on the stack's own tables to the end of its answer.
+    pub fn run(&self, sql: &str) {
+        let done = self.runtime.block_on(self.clickhouse.query(sql).execute());
+        done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
     /// Runs a statement, in which tables are named with their database.
     pub fn execute(&self, sql: &str) {
         let query = self.clickhouse.query(sql).database("default");

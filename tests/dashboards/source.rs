@@ -229,12 +229,17 @@ fn indented(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Puts `over` over `value`: what both have as objects is merged, anything else replaced.
+/// Puts `over` over `value`: what both have as objects is merged, nothing removes what is there, and
+/// anything else replaces it.
 fn merge(value: &mut Value, over: &Value) {
     match (value, over) {
         (Value::Object(value), Value::Object(over)) => {
             for (key, over) in over {
-                merge(value.entry(key).or_insert(Value::Null), over);
+                if over.is_null() {
+                    value.remove(key);
+                } else {
+                    merge(value.entry(key).or_insert(Value::Null), over);
+                }
             }
         }
         (_, Value::Null) => {}
