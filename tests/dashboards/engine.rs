@@ -51,7 +51,8 @@ pub fn begin() -> i64 {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("it is past 1970");
-        (now.as_secs() as i64 / 86_400 - 5) * 86_400
+        let days = i64::try_from(now.as_secs() / 86_400).expect("they are few");
+        (days - 5) * 86_400
     });
     *BEGIN
 }

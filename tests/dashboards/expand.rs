@@ -98,7 +98,7 @@ impl Scope {
                 None => (Vec::new(), 0),
             };
             rest = &after[end..];
-            expanded.push_str(&match (name, &of[..]) {
+            let meant = match (name, &of[..]) {
                 ("fromTime", []) => time(self.from),
                 ("toTime", []) => time(self.to),
                 ("interval_s", []) => self.interval.to_string(),
@@ -115,7 +115,8 @@ impl Scope {
                     "`$__{name}` with {} arguments is not known: {sql}",
                     of.len()
                 ),
-            });
+            };
+            expanded.push_str(&meant);
         }
         expanded + rest
     }
