@@ -143,7 +143,10 @@ fn config_shows_where_each_value_comes_from_and_no_secret() {
     TELEMETRY_OTLP_HTTP_PORT 4318 default
     TELEMETRY_OTLP_GRPC_PORT 4317 default
     TELEMETRY_CLICKHOUSE_PORT 8123 default
+    TELEMETRY_CLICKHOUSE_NATIVE_PORT 9000 default
+    TELEMETRY_DASHBOARD_PORT 3000 default
     TELEMETRY_HEALTH_PORT 13133 default
+    TELEMETRY_COLLECTOR_METRICS_PORT 8888 default
     CLICKHOUSE_USER telemetry default
     CLICKHOUSE_PASSWORD •••••• [HOME]/here/.env:2
     CLICKHOUSE_INGEST_PASSWORD •••••• default
@@ -152,6 +155,10 @@ fn config_shows_where_each_value_comes_from_and_no_secret() {
     ENVIRONMENT ci [HOME]/here/.env:1
     TELEMETRY_RETENTION_DAYS 7 environment
     TELEMETRY_MEMORY_LIMIT 1GiB default
+    TELEMETRY_CPU_LIMIT 0 default
+    TELEMETRY_COLLECTOR_MEMORY_LIMIT 512MiB default
+    TELEMETRY_GRAFANA_MEMORY_LIMIT 512MiB default
+    TELEMETRY_IMAGE_REGISTRY docker.io default
     TELEMETRY_DATA_DIR [HOME]/here/data environment
     ");
 }

@@ -49,7 +49,7 @@ fn a_stack_is_started_and_stopped_and_each_twice_is_as_good_as_once() {
       eval "$(telemetry env)"  points OpenTelemetry SDKs at the stack
       telemetry status         shows how it is
     --- stderr ---
-    Engine: embedded (a process on this machine, it needs no Docker)
+    Engine: embedded (a process on this machine, as no Docker engine answers)
     Starting
     "#);
     assert_stack_snapshot!(stack, stack.start_with("--format json").snapshot(), @r#"

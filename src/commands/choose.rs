@@ -68,10 +68,11 @@ async fn choose(context: &Context) -> (EngineKind, String) {
                     EngineKind::Docker,
                     format!("it answers at {}", connection.endpoint),
                 ),
-                Err(error) => (
-                    EngineKind::Embedded,
-                    format!("a process on this machine; {error}"),
-                ),
+                Err(error) => {
+                    context.printer.detail(&error.to_string());
+                    let reason = "a process on this machine, as no Docker engine answers";
+                    (EngineKind::Embedded, reason.to_owned())
+                }
             },
         },
     }
