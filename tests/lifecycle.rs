@@ -233,7 +233,7 @@ fn clean_asks_and_removes_the_stack_and_nothing_else() {
     assert_stack_snapshot!(stack, stack.telemetry("clean --yes --format json").snapshot(), @r#"
     exit status: 0
     --- stdout ---
-    {"schema_version":1,"command":"clean","status":"ok","data":{"project":"telemetry","directory":"[HOME]/.local/share/telemetry/telemetry","removed":false,"bytes":0},"warnings":[],"error":null}
+    {"schema_version":1,"command":"clean","status":"ok","data":{"project":"telemetry","directory":"[HOME]/.local/share/telemetry/telemetry","removed":false,"data":[],"bytes":0},"warnings":[],"error":null}
     "#);
 }
 

@@ -4,6 +4,7 @@
 //! and executes them. The plan is a pure function, so that it can be shown before it is carried
 //! out, and tested without an engine.
 
+mod capacity;
 mod connect;
 mod credentials;
 mod desired;

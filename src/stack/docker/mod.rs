@@ -177,7 +177,11 @@ impl DockerEngine {
 
     async fn converge(&self, desired: &Desired, patience: Duration) -> Result<()> {
         let connection = self.connection().await?;
-        let (definition, plan) = self.prepare(desired).await?;
+        let (prepared, shortages) = tokio::join!(self.prepare(desired), connection.shortages());
+        let (definition, plan) = prepared?;
+        for shortage in shortages {
+            self.printer.warn(shortage);
+        }
         let probes = Probes::new(desired, patience);
         let readiness = Box::new(move |service: &str| probes.until_ready(service));
         let execution = Execution::new(connection, &definition, &self.printer, readiness)
