@@ -92,6 +92,12 @@ pub fn check(
     if analysis.statements > 1 {
         return Err(Kind::SyntaxError.exception("Multi-statements are not allowed"));
     }
+    if analysis.effect == Effect::Write && calls_input(text) {
+        return Err(Kind::NotImplemented.exception(
+            "INSERT ... SELECT ... FROM input() is not supported: insert the data into a table \
+             of its own first",
+        ));
+    }
     if role != Role::Administrator {
         check_effect(role, analysis)?;
         check_names(text)?;
@@ -144,6 +150,16 @@ fn may_be_got(text: &[u8], analysis: Analysis) -> bool {
         }
         Effect::Write | Effect::WriteGlobal => false,
     }
+}
+
+/// The engine would read the data of such an insert from the server's standard input.
+fn calls_input(text: &[u8]) -> bool {
+    let tokens: Vec<_> = Lexer::new(text, 0).collect();
+    tokens.windows(2).any(|two| {
+        let name = identifier(text, &two[0]).ok().flatten();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("input"))
+            && text[two[1].span.start] == b'('
+    })
 }
 
 fn check_names(text: &[u8]) -> Result<(), Exception> {
@@ -290,6 +306,23 @@ mod tests {
         }
         assert!(check_database(Role::Reader, "system").is_err());
         assert!(check_database(Role::Administrator, "system").is_ok());
+    }
+
+    #[test]
+    fn nobody_reads_the_servers_own_input() {
+        let write = Analysis {
+            statements: 1,
+            effect: Effect::Write,
+        };
+        for text in [
+            "INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV",
+            "INSERT INTO t SELECT a FROM `INPUT` ('a Int8') FORMAT CSV",
+        ] {
+            let refused = check(Role::Administrator, text.as_bytes(), &[], write, false);
+            assert_eq!(refused.expect_err("refused").code, 48, "{text}");
+        }
+        let column = b"INSERT INTO t (input) SELECT 1";
+        assert!(check(Role::Administrator, column, &[], write, false).is_ok());
     }
 
     #[test]

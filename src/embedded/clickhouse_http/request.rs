@@ -160,6 +160,11 @@ impl Options {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Whether a setting is given.
+    pub fn sets(&self, name: &str) -> bool {
+        self.setting(name).is_some()
+    }
+
     /// Whether a setting is on; `default` where it is not given.
     pub fn is_on(&self, name: &str, default: bool) -> bool {
         self.setting(name).map_or(default, |value| {

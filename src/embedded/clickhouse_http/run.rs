@@ -17,9 +17,9 @@ use super::{
     incoming::Incoming,
     outgoing::{Outgoing, Packing},
     request::{Checksums, Options},
-    running::Statement,
+    running::{Statement, kill_by_comment},
     server::Shared,
-    sessions::Held,
+    sessions::{Before, Held},
     settings,
     sql::{self, Insert, Refusal, Select},
 };
@@ -102,6 +102,7 @@ impl Job {
             let taken = self.shared.sessions.take(session)?;
             (held, kept) = (Some(taken.0), taken.1);
         }
+        let settings_stay = kept.is_some();
         let mut connection = match kept {
             Some(connection) => connection,
             None => self
@@ -109,6 +110,10 @@ impl Job {
                 .engine
                 .connect_as(self.role)
                 .map_err(|error| Kind::LogicalError.exception(error.to_string()))?,
+        };
+        let before = match held {
+            Some(_) => Some(Before::note(&mut connection, &self.options.settings)?),
+            None => None,
         };
         let analysis = connection.analyse(statement_of(&text, &kind));
         let statement = Prepared {
@@ -119,6 +124,7 @@ impl Job {
             text: &text,
             kind: &kind,
             in_session: held.is_some(),
+            settings_stay,
             id: self.statement.id(),
         };
         let done = statement
@@ -129,8 +135,9 @@ impl Job {
                 }
                 statement.execute(&mut connection, &mut body, &self.statement, outgoing)
             });
-        if let Some(held) = held {
-            statement.leave(&mut connection);
+        if let (Some(held), Some(before)) = (held, before)
+            && before.restore(&mut connection).is_ok()
+        {
             held.keep(connection);
         }
         done
@@ -229,6 +236,8 @@ struct Prepared<'j> {
     kind: &'j sql::Statement,
     analysis: Analysis,
     in_session: bool,
+    /// Whether the connection has its limits from an earlier statement, which may have set others.
+    settings_stay: bool,
     id: &'j str,
 }
 
@@ -250,17 +259,13 @@ impl Prepared<'_> {
             _ => self.reads.then_some(2),
         };
         let requested = &self.options.settings;
-        let settings = settings::settings(self.role, &shared.limits, requested, self.id, readonly)?;
+        let mut settings =
+            settings::settings(self.role, &shared.limits, requested, self.id, readonly)?;
+        if self.settings_stay {
+            settings.retain(|(name, _)| name == "log_comment" || self.options.sets(name));
+        }
         silently(connection, &settings::statement(&settings))?;
         Ok(())
-    }
-
-    /// Takes back what was set for this statement only.
-    fn leave(&self, connection: &mut Connection) {
-        for (name, _) in &self.options.settings {
-            // One that was refused was not set.
-            let _ = silently(connection, &format!("SET {name} = DEFAULT"));
-        }
     }
 
     fn execute(
@@ -280,7 +285,8 @@ impl Prepared<'_> {
             }
             sql::Statement::Select(Select { format, .. }) | sql::Statement::Other { format } => {
                 outgoing.set_format(format.as_deref().unwrap_or(default));
-                let result = connection.execute(self.text, default, &self.options.parameters)?;
+                let text = kill_by_comment(self.text);
+                let result = connection.execute(&text, default, &self.options.parameters)?;
                 if outgoing.write(result.data()).is_err() {
                     statement.cancel();
                 }

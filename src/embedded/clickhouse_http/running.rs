@@ -1,6 +1,7 @@
 //! The statements that run, and how one is stopped.
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use super::{
     exception::{Exception, Kind},
     settings::literal,
+    sql::{self, Lexer},
 };
 use crate::embedded::chdb::Engine;
 
@@ -124,6 +126,35 @@ impl Statement {
     }
 }
 
+/// `KILL QUERY WHERE query_id = '…'` with the identifiers that clients know: the engine has others,
+/// and keeps those as a comment.
+pub fn kill_by_comment(text: &[u8]) -> Cow<'_, [u8]> {
+    if sql::leading_words(text, 2) != ["KILL", "QUERY"] {
+        return Cow::Borrowed(text);
+    }
+    let tokens: Vec<_> = Lexer::new(text, 0).collect();
+    let mut rewritten = Vec::new();
+    let mut copied = 0;
+    for three in tokens.windows(3) {
+        let [name, equals, id] = three else {
+            continue;
+        };
+        if name.is_word(text, "QUERY_ID")
+            && &text[equals.span.clone()] == b"="
+            && id.kind == sql::Kind::String
+        {
+            let id = String::from_utf8_lossy(&text[id.span.clone()]);
+            rewritten.extend_from_slice(&text[copied..name.span.start]);
+            rewritten.extend_from_slice(
+                format!("(query_id = {id} OR Settings['log_comment'] = {id})").as_bytes(),
+            );
+            copied = three[2].span.end;
+        }
+    }
+    rewritten.extend_from_slice(&text[copied..]);
+    Cow::Owned(rewritten)
+}
+
 /// Cancels a statement when it is dropped: when its client is gone.
 pub struct CancelOnDrop(pub Arc<Statement>);
 
@@ -136,4 +167,28 @@ impl Drop for CancelOnDrop {
 /// What these locks guard is whole at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_killed_by_its_clients_identifier() {
+        let rewritten = |text: &str| {
+            String::from_utf8(kill_by_comment(text.as_bytes()).into_owned()).expect("it is text")
+        };
+        assert_eq!(
+            rewritten("KILL QUERY WHERE query_id = 'a\\'b' AND user = 'x' SYNC"),
+            "KILL QUERY WHERE (query_id = 'a\\'b' OR Settings['log_comment'] = 'a\\'b') AND user = 'x' SYNC"
+        );
+        for text in [
+            "KILL QUERY WHERE 1",
+            "KILL QUERY WHERE query_id IN ('a')",
+            "SELECT 1 WHERE query_id = 'a'",
+            "KILL MUTATION WHERE query_id = 'a'",
+        ] {
+            assert_eq!(rewritten(text), text);
+        }
+    }
 }

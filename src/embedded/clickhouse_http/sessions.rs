@@ -12,8 +12,12 @@ use std::{
 use super::{
     exception::{Exception, Kind},
     request,
+    settings::literal,
 };
-use crate::embedded::chdb::Connection;
+use crate::embedded::chdb::{self, Connection};
+
+/// ClickHouse's number for a setting that it does not know.
+const UNKNOWN_SETTING: u32 = 115;
 
 /// The sessions by name.
 pub struct Sessions {
@@ -112,6 +116,52 @@ impl Held {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         sessions.insert(self.id.clone(), kept);
+    }
+}
+
+/// What settings were before a statement of a session set them for itself.
+pub struct Before(Vec<(String, Option<String>)>);
+
+impl Before {
+    /// Looks at the settings that are going to be `set`.
+    pub fn note(
+        connection: &mut Connection,
+        set: &[(String, String)],
+    ) -> Result<Self, chdb::Exception> {
+        if set.is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let names: Vec<_> = set.iter().map(|(name, _)| literal(name)).collect();
+        let sql = format!(
+            "SELECT name, value FROM system.settings WHERE changed AND name IN ({})",
+            names.join(", ")
+        );
+        let changed = connection.execute(sql.as_bytes(), "JSONCompactEachRow", &[])?;
+        let changed: Vec<(String, String)> = serde_json::Deserializer::from_slice(changed.data())
+            .into_iter()
+            .filter_map(Result::ok)
+            .collect();
+        let was = |name: &str| changed.iter().find(|(found, _)| found == name);
+        Ok(Self(
+            set.iter()
+                .map(|(name, _)| (name.clone(), was(name).map(|(_, value)| value.clone())))
+                .collect(),
+        ))
+    }
+
+    /// Sets them back. One that was refused, and so never set, is no error; one that cannot be
+    /// set back, such as `readonly`, is.
+    pub fn restore(self, connection: &mut Connection) -> Result<(), chdb::Exception> {
+        for (name, value) in self.0 {
+            let value = value.map_or("DEFAULT".to_owned(), |value| literal(&value));
+            let restored =
+                connection.execute(format!("SET {name} = {value}").as_bytes(), "Null", &[]);
+            match restored {
+                Err(exception) if exception.code != UNKNOWN_SETTING => return Err(exception),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -53,6 +53,16 @@ const HARMLESS: [&str; 42] = [
     "wait_for_async_insert",
 ];
 
+/// Blocks are a number of rows to ClickHouse; the wide rows of telemetry would make large ones.
+///
+/// - A gigabyte of rows of 1 kB is read with 350 MB of memory instead of 900 if not every thread
+///   formats a block, and a fifth slower at the most.
+/// - The same inserted would be one block, and fail for lack of memory.
+const THRIFTY: [(&str, &str); 2] = [
+    ("output_format_parallel_formatting", "0"),
+    ("max_insert_block_size_bytes", "67108864"),
+];
+
 /// The settings for a statement of `role` whose URL asks for `requested`, in the order in which
 /// they are to be set. `readonly` is `Some` for a statement that may only read.
 pub fn settings(
@@ -71,6 +81,9 @@ pub fn settings(
         .iter()
         .map(|(name, cap)| ((*name).to_owned(), cap.to_string()))
         .collect();
+    for (name, value) in THRIFTY {
+        settings.push((name.into(), value.into()));
+    }
     let mut readonly = readonly;
     for (name, value) in requested {
         let cap = caps.iter().find(|(capped, _)| capped == name);
