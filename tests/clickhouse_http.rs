@@ -5,7 +5,7 @@ mod support;
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -645,6 +645,27 @@ fn a_statement_ends_when_its_client_leaves() {
     assert!(server.running().contains("reading"));
     drop(reading);
     eventually("it ends", || !server.running().contains("reading"));
+}
+
+#[test]
+fn a_statement_that_reads_does_not_keep_the_stack_from_stopping() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let request = server.request(Method::POST, &[("query_id", "last")]);
+    let last = server.runtime.spawn(request.body(ENDLESS).send());
+    eventually("it runs", || server.running().contains("last"));
+    let began = Instant::now();
+    assert_eq!(server.stack.telemetry("stop").output().status, Some(0));
+    // As long as the server would wait for one that writes.
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    let answer = server.runtime.block_on(last).expect("it does not panic");
+    let answer = answer.expect("ClickHouse answers");
+    assert_eq!(answer.headers()["x-clickhouse-exception-code"], "394");
 }
 
 #[test]

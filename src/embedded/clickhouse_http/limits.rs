@@ -17,6 +17,8 @@ pub struct Limits {
     pub patience: Duration,
     /// How long a client may pause while it sends a body.
     pub body_pause: Duration,
+    /// How long statements that only read may go on after a shutdown began.
+    pub last_reads: Duration,
     /// Bytes of a statement without the data of an insert.
     pub statement: usize,
     /// Bytes of an answer that are held back, so that a statement that fails early fails with
@@ -69,6 +71,7 @@ impl Default for Limits {
             waiting: 64,
             patience: Duration::from_secs(30),
             body_pause: Duration::from_mins(1),
+            last_reads: Duration::from_secs(1),
             statement: 16 << 20,
             // As ClickHouse's `buffer_size`.
             held: 1 << 20,

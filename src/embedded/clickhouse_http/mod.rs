@@ -7,7 +7,7 @@
 pub mod compression;
 pub mod exception;
 mod fence;
-mod form;
+pub mod form;
 pub mod format;
 mod handshake;
 mod incoming;

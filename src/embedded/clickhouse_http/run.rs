@@ -23,7 +23,7 @@ use super::{
     settings,
     sql::{self, Insert, Refusal, Select},
 };
-use crate::embedded::chdb::{self, Analysis, Connection, Role, Statistics};
+use crate::embedded::chdb::{self, Analysis, Connection, Effect, Role, Statistics};
 
 /// The format of results for which none is named.
 const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -116,6 +116,9 @@ impl Job {
             None => None,
         };
         let analysis = connection.analyse(statement_of(&text, &kind));
+        if analysis.effect != Effect::Read {
+            self.statement.writes();
+        }
         let statement = Prepared {
             analysis,
             role: self.role,

@@ -2,8 +2,11 @@
 
 use std::{
     borrow::Cow,
-    collections::HashSet,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,16 +21,17 @@ use crate::embedded::chdb::Engine;
 /// not begun yet was not there to be stopped.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The identifiers of the statements that run.
+/// The statements that run, by their identifiers.
 pub struct Running {
     engine: Engine,
-    ids: Mutex<HashSet<String>>,
+    statements: Mutex<HashMap<String, Weak<Statement>>>,
 }
 
 /// A statement that runs.
 pub struct Statement {
     running: Arc<Running>,
     id: String,
+    writes: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -44,22 +48,40 @@ impl Running {
     pub fn new(engine: Engine) -> Arc<Self> {
         Arc::new(Self {
             engine,
-            ids: Mutex::default(),
+            statements: Mutex::default(),
         })
     }
 
     /// A statement of this identifier begins.
     pub fn begin(self: &Arc<Self>, id: String) -> Result<Arc<Statement>, Exception> {
-        if !lock(&self.ids).insert(id.clone()) {
-            return Err(Kind::QueryWithSameIdIsAlreadyRunning
-                .exception(format!("Query with id = {id} is already running")));
+        match lock(&self.statements).entry(id.clone()) {
+            Entry::Occupied(_) => Err(Kind::QueryWithSameIdIsAlreadyRunning
+                .exception(format!("Query with id = {id} is already running"))),
+            Entry::Vacant(entry) => {
+                let statement = Arc::new(Statement {
+                    running: Arc::clone(self),
+                    id,
+                    writes: AtomicBool::new(false),
+                    state: Mutex::new(State::Running),
+                    changed: Condvar::new(),
+                });
+                entry.insert(Arc::downgrade(&statement));
+                Ok(statement)
+            }
         }
-        Ok(Arc::new(Statement {
-            running: Arc::clone(self),
-            id,
-            state: Mutex::new(State::Running),
-            changed: Condvar::new(),
-        }))
+    }
+
+    /// Stops the statements that change nothing.
+    pub fn cancel_reads(&self) {
+        let statements: Vec<_> = lock(&self.statements)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for statement in statements {
+            if !statement.writes.load(Ordering::Relaxed) {
+                statement.cancel();
+            }
+        }
     }
 }
 
@@ -67,6 +89,11 @@ impl Statement {
     /// Its identifier.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// It changes something, and had better not be stopped without need.
+    pub fn writes(&self) {
+        self.writes.store(true, Ordering::Relaxed);
     }
 
     /// Whether nobody waits for it any more.
@@ -77,7 +104,7 @@ impl Statement {
     /// It has ended, in whatever way.
     pub fn end(&self) {
         *lock(&self.state) = State::Ended;
-        lock(&self.running.ids).remove(&self.id);
+        lock(&self.running.statements).remove(&self.id);
         self.changed.notify_all();
     }
 

@@ -57,7 +57,7 @@ pub struct Shared {
 }
 
 /// Serves ClickHouse's HTTP interface until `shutdown`; then lets statements under way finish
-/// within the limits, and stops the rest.
+/// within the limits, those that only read within a moment, and stops the rest.
 pub async fn serve(
     engine: Engine,
     credentials: &Credentials,
@@ -86,9 +86,15 @@ pub async fn serve(
         listener,
         Protocol::Http,
         limits.connections,
-        shutdown,
+        shutdown.clone(),
         service,
     );
+    let stopping = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(limits.last_reads).await;
+        shared.running.cancel_reads();
+        std::future::pending::<()>().await;
+    };
     let forgetting = async {
         loop {
             tokio::time::sleep(SESSION_CHECK).await;
@@ -98,6 +104,7 @@ pub async fn serve(
     tokio::select! {
         () = answering => {}
         () = forgetting => {}
+        () = stopping => {}
     }
     // The engine must not go while a statement runs in it.
     let all = u32::try_from(limits.running).expect("they are few");
