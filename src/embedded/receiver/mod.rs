@@ -5,6 +5,8 @@
 //! requests in one insert ([`batcher`]). What requests may hold in memory is bounded by a
 //! [`budget`] that all of them share; beyond it they are told to come back later.
 
+#[cfg(test)]
+mod arbitrary;
 mod batcher;
 mod budget;
 mod columns;

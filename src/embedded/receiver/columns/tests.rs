@@ -1,6 +1,5 @@
 //! Requests through the real engine and its real schema.
 
-mod arbitrary;
 mod model;
 mod stored;
 
@@ -16,6 +15,7 @@ use serde_json::Value;
 
 use self::stored::Store;
 use super::{LogRows, MetricRows, TraceRows};
+use crate::embedded::receiver::arbitrary;
 
 /// Cases of each property: an insert and a query each.
 const CASES: u32 = 48;

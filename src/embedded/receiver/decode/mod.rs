@@ -19,7 +19,7 @@ pub trait Request: prost::Message + Default + json::Object + ids::Identified {
 pub fn decode<R: Request>(body: &[u8], encoding: Encoding) -> Result<Decoded<R>, String> {
     let (mut request, repaired) = match encoding {
         Encoding::Protobuf => from_protobuf::<R>(body)?,
-        Encoding::Json => (json::decode(body)?, 0),
+        Encoding::Json => json::decode(body)?,
     };
     let verdict = request.check_ids();
     Ok(Decoded {

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
 };
 use serde_json::{Map, Value, json};
 
-use super::arbitrary::NUMBERS;
+use crate::embedded::receiver::arbitrary::NUMBERS;
 
 mod metrics;
 
