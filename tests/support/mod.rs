@@ -6,7 +6,9 @@
 pub mod clients;
 pub mod collector;
 pub mod docker;
+pub mod otlp;
 pub mod sandbox;
+pub mod spans;
 pub mod stack;
 pub mod yaml;
 
