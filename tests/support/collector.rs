@@ -21,6 +21,7 @@ const CONFIGURATION: &str = concat!(
 /// A collector that runs, with a queue of its own. It is killed when dropped; if the test fails,
 /// its log is shown first.
 pub struct Collector {
+    program: PathBuf,
     process: Child,
     directory: TempDir,
     pub ports: Ports,
@@ -74,22 +75,49 @@ impl Collector {
         let directory = TempDir::new().expect("a temporary directory can be made");
         let ports = Ports::free();
         let configuration = configuration(directory.path(), ports, clickhouse);
-        let log = fs::File::create(directory.path().join("log")).expect("it can be made");
-        let process = Command::new(program)
-            .arg("--config")
-            .arg(configuration)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the collector can be run");
+        let log = directory.path().join("log");
+        let process = spawn(program, &configuration, &log);
         let collector = Self {
+            program: program.to_owned(),
             process,
             directory,
             ports,
         };
         eventually("the collector is healthy", || is_healthy(ports.health));
         collector
+    }
+
+    /// Kills it where it is, as a machine without memory does, and starts it again on its queue.
+    pub fn crash(&mut self) {
+        self.process.kill().expect("it is ours");
+        self.process.wait().expect("it is ours");
+        let directory = self.directory.path();
+        let (configuration, log) = (directory.join("config.yaml"), directory.join("log"));
+        self.process = spawn(&self.program, &configuration, &log);
+        eventually("the collector is healthy again", || {
+            is_healthy(self.ports.health)
+        });
+    }
+
+    /// Asks it to end, and gives its exit status.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.expect("`kill` is there").success());
+        self.process.wait().expect("it is ours").code()
+    }
+
+    /// What is in its queue, in bytes; nothing while it does not say so.
+    pub fn queued(&self) -> Option<u64> {
+        let page = get(self.ports.metrics, "/metrics").ok()?;
+        let mut sizes = page
+            .lines()
+            .filter(|line| line.starts_with("otelcol_exporter_queue_size{"))
+            .map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        let total: f64 = sizes.by_ref().sum::<Option<f64>>()?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        page.contains("otelcol_exporter_queue_size{")
+            .then_some(total as u64)
     }
 }
 
@@ -104,16 +132,31 @@ impl Drop for Collector {
     }
 }
 
+/// Runs the collector. What it says is added to the log.
+fn spawn(program: &Path, configuration: &Path, log: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(log);
+    Command::new(program)
+        .arg("--config")
+        .arg(configuration)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.expect("it can be opened"))
+        .spawn()
+        .expect("the collector can be run")
+}
+
 /// Whether a collector says that it is healthy, on the port of its health check.
 pub fn is_healthy(port: u16) -> bool {
-    let answer = || {
-        let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-        connection.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        std::io::Result::Ok(answer)
-    };
-    answer().is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"))
+    get(port, "/").is_ok_and(|answer| answer.starts_with("HTTP/1.0 200"))
+}
+
+/// The answer to a request, with its head.
+fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    write!(connection, "GET {path} HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Writes the configuration that ships, with nothing changed but addresses and paths, and gives
