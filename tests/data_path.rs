@@ -234,3 +234,132 @@ fn every_acknowledged_span_is_found_although_clickhouse_stops_and_the_collector_
     assert_eq!(different, total);
     assert!(rows - different <= in_flight, "{rows} rows");
 }
+
+/// Requests that no well-kept SDK sends, each with how it is answered.
+fn odd_requests() -> Vec<(&'static str, u16, Vec<u8>)> {
+    const DAY: u64 = 86_400_000_000_000;
+    let now = now();
+    // After a prefix that keeps them apart from others.
+    let id = |number: u64| (1 << 48) + number;
+    let named = |name: &str, span: Span| Span {
+        name: name.to_owned(),
+        ..span
+    };
+    let days = (0..500)
+        .map(|day| named("500 days", span(id(day), now + day * DAY)))
+        .collect();
+    let backwards = Span {
+        end_time_unix_nano: now - 1,
+        ..span(id(1002), now)
+    };
+    let large = Span {
+        attributes: (0..4)
+            .map(|n| text(&format!("large.{n}"), &"x".repeat(65_536)))
+            .collect(),
+        ..span(id(1003), now)
+    };
+    // As long as what it is replaced with, so that the lengths in the message stay right.
+    let broken = body("odd", vec![named("??? not UTF-8", span(id(1005), now))]);
+    let at = broken.windows(3).position(|bytes| bytes == b"???");
+    let at = at.expect("the name is in it");
+    let broken = [&broken[..at], b"\xff\xfe\x80", &broken[at + 3..]].concat();
+    // 2262-04-11 is the last day that fits into 64 bits of nanoseconds.
+    let last = u64::try_from(i64::MAX).expect("it is positive");
+    vec![
+        ("500 days", 200, body("odd", days)),
+        (
+            "1970",
+            200,
+            body("odd", vec![named("1970", span(id(1000), 1))]),
+        ),
+        (
+            "2262",
+            200,
+            body("odd", vec![named("2262", span(id(1001), last - 1_000_000))]),
+        ),
+        (
+            "beyond 64 bits",
+            200,
+            body("odd", vec![named("beyond", span(id(1006), u64::MAX))]),
+        ),
+        (
+            "end before start",
+            200,
+            body("odd", vec![named("backwards", backwards)]),
+        ),
+        (
+            "64 KB attributes",
+            200,
+            body("odd", vec![named("large", large)]),
+        ),
+        (
+            "empty service name",
+            200,
+            body("", vec![named("nameless", span(id(1004), now))]),
+        ),
+        ("not UTF-8", 200, broken),
+        ("not a message", 400, b"not a message".to_vec()),
+    ]
+}
+
+/// They are sent at once, so that they come to ClickHouse in one batch, and again alone.
+#[test]
+fn odd_spans_are_stored_or_refused_and_hold_up_nothing() {
+    let Some(program) = Collector::program() else {
+        return;
+    };
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let collector = Collector::start(&program, stack.ports.clickhouse);
+    let runtime = runtime();
+    let client = reqwest::Client::new();
+    let deliver = |body| runtime.block_on(post(&client, collector.ports.otlp_http, body));
+    let stored = |name: &str| {
+        stack.query(&format!(
+            "SELECT count() FROM traces WHERE span_name = '{name}'"
+        ))
+    };
+    for (what, status, body) in odd_requests() {
+        assert_eq!(deliver(body), Some(status), "{what}");
+    }
+    for (number, (what, status, body)) in (1_u64..).zip(odd_requests()) {
+        assert_eq!(deliver(body), Some(status), "{what}");
+        let good = format!("good {number}");
+        let span = Span {
+            name: good.clone(),
+            ..span(number, now())
+        };
+        assert_eq!(deliver(self::body("good", vec![span])), Some(200));
+        wait(
+            &format!("the span behind {what}"),
+            Duration::from_secs(30),
+            || stored(&good) == "1",
+        );
+    }
+    wait("the queue is empty", Duration::from_secs(30), || {
+        collector.queued() == Some(0)
+    });
+    // Twice each. What does not fit into 64 bits turns up before 1970; what is not UTF-8 is kept as
+    // it came.
+    let answer = stack.query(
+        "SELECT toValidUTF8(span_name), service_name, count(), uniqExact(span_id),
+            uniqExact(toDate(timestamp)), toYear(min(timestamp)) BETWEEN 1971 AND 2261,
+            max(duration_ns), max(length(attributes['large.3']))
+        FROM traces WHERE service_name != 'good' GROUP BY ALL ORDER BY ALL",
+    );
+    let rows: Vec<_> = answer.lines().map(|row| row.replace('\t', " | ")).collect();
+    assert_eq!(
+        rows,
+        [
+            "1970 | odd | 2 | 1 | 1 | 0 | 1000000 | 0",
+            "2262 | odd | 2 | 1 | 1 | 0 | 1000000 | 0",
+            "500 days | odd | 1000 | 500 | 500 | 1 | 1000000 | 0",
+            "backwards | odd | 2 | 1 | 1 | 1 | 0 | 0",
+            "beyond | odd | 2 | 1 | 1 | 0 | 0 | 0",
+            "large | odd | 2 | 1 | 1 | 1 | 1000000 | 65536",
+            "nameless | unknown | 2 | 1 | 1 | 1 | 1000000 | 0",
+            "\u{fffd} not UTF-8 | odd | 2 | 1 | 1 | 1 | 1000000 | 0",
+        ]
+    );
+}

@@ -63,6 +63,17 @@ const THRIFTY: [(&str, &str); 2] = [
     ("max_insert_block_size_bytes", "67108864"),
 ];
 
+/// What holds for `ingest` whatever it asks for, as its profile in assets/clickhouse/users.d has it.
+const INGEST: [(&str, &str); 3] = [
+    // Data is data: no expressions in it.
+    ("input_format_values_interpret_expressions", "0"),
+    // A client with a broken clock makes a batch of many days. Refused, it would be retried for
+    // ever, and everything behind it would wait.
+    ("max_partitions_per_insert_block", "0"),
+    // A retried batch is recognised everywhere it went.
+    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+];
+
 /// The settings for a statement of `role` whose URL asks for `requested`, in the order in which
 /// they are to be set. `readonly` is `Some` for a statement that may only read.
 pub fn settings(
@@ -119,11 +130,7 @@ pub fn settings(
         }
     }
     if role == Role::Ingest {
-        // Data is data: no expressions in it.
-        settings.push((
-            "input_format_values_interpret_expressions".into(),
-            "0".into(),
-        ));
+        settings.extend(INGEST.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     settings.push(("log_comment".into(), id.to_owned()));
     if let Some(readonly) = readonly {
@@ -192,6 +199,13 @@ mod tests {
         ] {
             assert_eq!(value(Role::Reader, &[(name, "x")], name), None);
         }
+    }
+
+    #[test]
+    fn a_batch_of_many_days_is_no_reason_to_refuse_it() {
+        let name = "max_partitions_per_insert_block";
+        assert_eq!(value(Role::Ingest, &[], name).as_deref(), Some("0"));
+        assert_eq!(value(Role::Administrator, &[], name), None);
     }
 
     #[test]
