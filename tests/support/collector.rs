@@ -170,6 +170,7 @@ pub fn configuration(directory: &Path, ports: Ports, clickhouse: u16) -> PathBuf
         (1, "0.0.0.0:4317", own(ports.otlp_grpc)),
         (1, "0.0.0.0:4318", own(ports.otlp_http)),
         (1, "0.0.0.0:13133", own(ports.health)),
+        (1, "127.0.0.1:4318", own(ports.otlp_http)),
         (1, "host: 0.0.0.0", "host: 127.0.0.1".to_owned()),
         (1, "port: 8888", format!("port: {}", ports.metrics)),
         (
