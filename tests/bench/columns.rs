@@ -28,7 +28,7 @@ use telemetry::{
     clickhouse::schema::Parameters,
     embedded::{
         chdb::{Engine, EngineOptions, Library},
-        receiver::{BlockWriter, Encoding, EngineWriter, Rows, TraceRows},
+        receiver::{BlockWriter, Encoding, EngineWriter, Export, Rows, TraceRows},
     },
 };
 
@@ -65,7 +65,7 @@ fn measure() {
     report("protobuf to block", BLOCK_ROWS, || {
         let mut rows = TraceRows::default();
         while rows.rows() < BLOCK_ROWS {
-            rows.push(&decode(&protobuf, Encoding::Protobuf));
+            rows.push(&decode(&protobuf, Encoding::Protobuf), &Export::default());
         }
         black_box(rows.encode());
     });
@@ -133,7 +133,7 @@ fn processor_time() -> Duration {
 fn block(request: &ExportTraceServiceRequest) -> TraceRows {
     let mut rows = TraceRows::default();
     while rows.rows() < BLOCK_ROWS {
-        rows.push(request);
+        rows.push(request, &Export::default());
     }
     rows
 }

@@ -20,8 +20,6 @@ mod server;
 mod sessions;
 mod settings;
 pub mod sql;
-#[cfg(test)]
-mod tests;
 mod users;
 
 pub use limits::Limits;
