@@ -55,12 +55,27 @@ impl Token {
 pub struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
+    complete: bool,
 }
 
 impl<'t> Lexer<'t> {
     /// The tokens of `text` from byte `at` on.
     pub fn new(text: &'t [u8], at: usize) -> Self {
-        Self { text, at }
+        Self {
+            text,
+            at,
+            complete: true,
+        }
+    }
+
+    /// The tokens of a text of which more is to come. What may turn out to be something else then
+    /// is unterminated.
+    pub fn of_part(text: &'t [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            complete: false,
+        }
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -105,7 +120,11 @@ impl Iterator for Lexer<'_> {
             [b'\'', ..] => quoted(rest, b'\'', Kind::String),
             [0xe2, 0x80, 0x98 | 0x99, ..] => typographic(rest, 0x99, Kind::String),
             [0xe2, 0x80, 0x9c | 0x9d, ..] => typographic(rest, 0x9d, Kind::Quoted),
-            [b'$', ..] => heredoc(rest).unwrap_or_else(|| (Kind::Word, word_length(rest))),
+            [b'$', ..] => match heredoc(rest) {
+                Some(heredoc) => heredoc,
+                None if !self.complete => (Kind::Unterminated, rest.len()),
+                None => (Kind::Word, word_length(rest)),
+            },
             [b'0'..=b'9', ..] => (Kind::Number, word_length(rest)),
             [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => (Kind::Word, word_length(rest)),
             [b'(' | b'[' | b'{', ..] => (Kind::Open, 1),
@@ -113,6 +132,10 @@ impl Iterator for Lexer<'_> {
             [b';', ..] => (Kind::Semicolon, 1),
             [b'.', ..] => (Kind::Dot, 1),
             [b',', ..] => (Kind::Comma, 1),
+            // It may be a part of a blank or of a quote that has three bytes.
+            [0x80..=0xff, ..] if !self.complete && rest.len() < 3 => {
+                (Kind::Unterminated, rest.len())
+            }
             _ => (Kind::Other, 1),
         };
         self.at += length;

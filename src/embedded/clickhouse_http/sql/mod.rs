@@ -59,7 +59,11 @@ pub enum Refusal {
 ///
 /// `Ok(None)` means that more of it is needed to tell.
 pub fn analyse(text: &[u8], complete: bool) -> Result<Option<Statement>, Refusal> {
-    let mut tokens = Lexer::new(text, 0);
+    let mut tokens = if complete {
+        Lexer::new(text, 0)
+    } else {
+        Lexer::of_part(text)
+    };
     let Some(first) = tokens.next() else {
         return Ok(complete.then_some(Statement::Other { format: None }));
     };

@@ -213,6 +213,24 @@ fn leading_words_are_told_in_upper_case() {
     assert!(leading_words(b"", 2).is_empty());
 }
 
+#[test]
+fn what_may_go_on_in_another_way_is_waited_for() {
+    for text in [
+        "INSERT INTO t FORMAT\u{2028}CSV\n1",
+        "INSERT INTO t $$ FORMAT CSV\n1 $$ FORMAT CSV\n1",
+        "INSERT INTO \u{2018}t FORMAT CSV\u{2019} FORMAT CSV\n1",
+    ] {
+        let whole = analyse(text.as_bytes(), true);
+        for end in 0..text.len() {
+            let part = analyse(&text.as_bytes()[..end], false);
+            assert!(
+                part == Ok(None) || part == whole,
+                "{text:?} to {end}: {part:?}"
+            );
+        }
+    }
+}
+
 proptest! {
     /// However the body arrives, the verdict on its beginning is the verdict on the whole.
     #[test]
