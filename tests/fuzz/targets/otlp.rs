@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
-use telemetry::embedded::receiver::{Encoding, LogRows, MetricRows, Rows, TraceRows};
+use telemetry::embedded::receiver::{Encoding, Export, LogRows, MetricRows, Rows, TraceRows};
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, body)) = input.split_first() else {
@@ -49,6 +49,6 @@ where
 
 fn block<R: Rows>(request: &R::Request) -> Vec<u8> {
     let mut rows = R::default();
-    assert_eq!(rows.push(request), rows.rows());
+    assert_eq!(rows.push(request, &Export::default()), rows.rows());
     rows.encode()
 }
