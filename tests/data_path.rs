@@ -6,7 +6,7 @@
 //!
 //! ```sh
 //! TELEMETRY_TEST_SPANS=1000000 TELEMETRY_TEST_OUTAGE=360 \
-//!     cargo test --release --test data_path -- --nocapture killed
+//!     cargo test --test data_path -- --nocapture killed
 //! ```
 
 mod support;

@@ -99,22 +99,14 @@ impl Collector {
         });
     }
 
-    /// Asks it to end, and gives its exit status.
-    pub fn terminate(&mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(asked.expect("`kill` is there").success());
-        self.process.wait().expect("it is ours").code()
-    }
-
     /// What is in its queue, in bytes; nothing while it does not say so.
     pub fn queued(&self) -> Option<u64> {
         let page = get(self.ports.metrics, "/metrics").ok()?;
-        let mut sizes = page
+        let sizes = page
             .lines()
             .filter(|line| line.starts_with("otelcol_exporter_queue_size{"))
             .map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        let total: f64 = sizes.by_ref().sum::<Option<f64>>()?;
+        let total: f64 = sizes.sum::<Option<f64>>()?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         page.contains("otelcol_exporter_queue_size{")
             .then_some(total as u64)
