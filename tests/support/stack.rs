@@ -22,11 +22,14 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports that are free now.
+    /// Ports that are free now, below those that systems give to clients: one that keeps on
+    /// connecting while nobody listens would be given that very port in the end, and be connected
+    /// to itself.
     pub fn free() -> Self {
+        let bind = || TcpListener::bind(("127.0.0.1", rand::random_range(10_000..32_768)));
+        let free = || std::iter::repeat_with(bind).flatten().next();
         // Held together, so that they differ.
-        let listeners: [TcpListener; 4] =
-            std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+        let listeners: [TcpListener; 4] = std::array::from_fn(|_| free().expect("it has no end"));
         let [otlp_http, otlp_grpc, clickhouse, health] =
             listeners.map(|listener| listener.local_addr().expect("it is bound").port());
         Self {
