@@ -199,6 +199,11 @@ fn the_log_is_shown_from_where_it_is_asked_for_and_followed() {
             .stdout,
         ""
     );
+    assert_snapshot!(stack.telemetry("logs nosuch").snapshot(), @"
+    exit status: 0
+    --- stderr ---
+    `nosuch` said nothing; `server`, `supervisor` did
+    ");
     let json = stack.telemetry("logs --tail 1 --format json").json();
     assert_eq!(json["source"], "supervisor");
     assert_eq!(json["level"], "info");

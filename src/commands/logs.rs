@@ -1,6 +1,7 @@
 //! `telemetry logs`.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write as _},
     ops::ControlFlow,
     time::Duration,
@@ -29,12 +30,21 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<()> {
         });
         lines
     };
-    let mut lines = said_by_them(reader.read_new().await?);
+    let all = reader.read_new().await?;
+    let sources: BTreeSet<_> = all
+        .iter()
+        .map(|line| format!("`{}`", line.source))
+        .collect();
+    let mut lines = said_by_them(all);
     if lines.is_empty() && !args.follow {
-        let start = context.command("start");
-        context
-            .printer
-            .status(&format!("There is no log yet; `{start}` begins one"));
+        let nothing = if sources.is_empty() {
+            let start = context.command("start");
+            format!("There is no log yet; `{start}` begins one")
+        } else {
+            let said = sources.into_iter().collect::<Vec<_>>().join(", ");
+            format!("`{}` said nothing; {said} did", args.services.join("`, `"))
+        };
+        context.printer.status(&nothing);
     }
     if let Some(since) = args.since {
         let begin = since.timestamp(Timestamp::now());

@@ -89,7 +89,7 @@ impl Failure for PullError {
         } else if self.says("denied") || self.says("unauthorized") {
             "`docker login` to the registry, or correct `TELEMETRY_IMAGE_REGISTRY`"
         } else {
-            "`TELEMETRY_IMAGE_REGISTRY` names a mirror; `docker load` brings images without a network"
+            "`TELEMETRY_IMAGE_REGISTRY` names a mirror; `docker load` brings images without a network; `--engine embedded` needs none"
         };
         Some(hint.to_owned())
     }

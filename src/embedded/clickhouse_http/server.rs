@@ -23,7 +23,7 @@ use super::{
     run::{self, Job},
     running::{CancelOnDrop, Running},
     sessions::Sessions,
-    users::Users,
+    users::{Refused, Users},
 };
 use crate::embedded::{
     chdb::{Engine, Role},
@@ -50,8 +50,8 @@ pub struct Shared {
     running: Arc<Running>,
     /// Statements that may run.
     slots: Arc<Semaphore>,
-    /// Requests that may be here at all, running or waiting.
-    places: Arc<Semaphore>,
+    /// Statements that may wait for that.
+    waiting: Semaphore,
     /// The server's name for itself.
     pub display_name: String,
 }
@@ -70,7 +70,7 @@ pub async fn serve(
         running: Running::new(engine.clone()),
         sessions: Sessions::new(limits.sessions),
         slots: Arc::new(Semaphore::new(limits.running)),
-        places: Arc::new(Semaphore::new(limits.running + limits.waiting)),
+        waiting: Semaphore::new(limits.waiting),
         display_name: rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -158,8 +158,7 @@ where
         version: shared.engine.version().to_owned(),
         framed: false,
     };
-    let examined = examine(shared, head, &mut naming);
-    let examined = match examined {
+    let examined = match examine(shared, head, &mut naming) {
         Ok(examined) => examined,
         Err(refused) => {
             discard(body);
@@ -217,21 +216,6 @@ where
     failed.failure(&exception)
 }
 
-/// Why a request gets no further.
-struct Refused {
-    exception: Exception,
-    anonymous: bool,
-}
-
-impl From<Exception> for Refused {
-    fn from(exception: Exception) -> Self {
-        Self {
-            exception,
-            anonymous: false,
-        }
-    }
-}
-
 /// What the head of a request says.
 struct Examined {
     role: Role,
@@ -254,11 +238,7 @@ fn examine(shared: &Shared, head: &Parts, naming: &mut Head) -> Result<Examined,
     if let Some(id) = &options.query_id {
         naming.query_id.clone_from(id);
     }
-    let role = shared.users.authenticate(&head.headers, &options);
-    let role = role.map_err(|refused| Refused {
-        exception: refused.exception,
-        anonymous: refused.anonymous,
-    })?;
+    let role = shared.users.authenticate(&head.headers, &options)?;
     let encoding = text(header::CONTENT_ENCODING.as_str()).unwrap_or_default();
     let encoding = Encoding::of_request(&encoding)?;
     let media_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -281,7 +261,7 @@ async fn turn(shared: &Shared) -> Result<OwnedSemaphorePermit, Exception> {
     let full = || {
         Kind::TooManySimultaneousQueries.exception("Too many simultaneous queries for all users")
     };
-    let _place = shared.places.try_acquire().map_err(|_| full())?;
+    let _place = shared.waiting.try_acquire().map_err(|_| full())?;
     let slot = Arc::clone(&shared.slots).acquire_owned();
     let slot = timeout(shared.limits.patience, slot)
         .await

@@ -30,6 +30,15 @@ pub struct Refused {
     pub anonymous: bool,
 }
 
+impl From<Exception> for Refused {
+    fn from(exception: Exception) -> Self {
+        Self {
+            exception,
+            anonymous: false,
+        }
+    }
+}
+
 impl Users {
     /// The three users of the stack.
     pub fn new(credentials: &Credentials) -> Self {
