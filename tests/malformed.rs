@@ -419,9 +419,8 @@ fn clients_that_never_finish_keep_nobody_else_waiting() {
         "POST /v1/traces HTTP/9.9\r\n\r\n",
     ] {
         let mut stream = stalled(&stack, nonsense.as_bytes());
-        stream
-            .shutdown(std::net::Shutdown::Write)
-            .expect("it is open");
+        // The server may have hung up first.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer);
