@@ -90,6 +90,8 @@ CREATE TABLE IF NOT EXISTS telemetry.traces
     -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
     -- after a crash, a request that is sent again.
     export_id UInt64 DEFAULT 0 CODEC(ZSTD(1)),
+    -- When it came, 1970 for other inserts.
+    received_at DateTime('UTC') DEFAULT 0 CODEC(Delta(4), ZSTD(1)),
 
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
 
@@ -200,6 +202,8 @@ CREATE TABLE IF NOT EXISTS telemetry.logs
     -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
     -- after a crash, a request that is sent again.
     export_id UInt64 DEFAULT 0 CODEC(ZSTD(1)),
+    -- When it came, 1970 for other inserts.
+    received_at DateTime('UTC') DEFAULT 0 CODEC(Delta(4), ZSTD(1)),
 
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
@@ -321,7 +325,9 @@ CREATE TABLE IF NOT EXISTS telemetry.metrics
     attributes Map(LowCardinality(String), String) DEFAULT Attributes CODEC(ZSTD(3)),
     -- The export request that brought the row, 0 for other inserts: the receiver knows by it, also
     -- after a crash, a request that is sent again.
-    export_id UInt64 DEFAULT 0 CODEC(ZSTD(1))
+    export_id UInt64 DEFAULT 0 CODEC(ZSTD(1)),
+    -- When it came, 1970 for other inserts.
+    received_at DateTime('UTC') DEFAULT 0 CODEC(Delta(4), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toDate(least(greatest(timestamp, toDateTime64('2000-01-01 00:00:00', 9, 'UTC')), toDateTime64('2100-01-01 00:00:00', 9, 'UTC')))
@@ -547,4 +553,4 @@ ORDER BY version;
 
 -- A new database is as the last migration leaves one.
 INSERT INTO telemetry.schema_migrations (version, name)
-SELECT 5, 'hourly_by_name' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;
+SELECT 6, 'received_at' WHERE (SELECT count() FROM telemetry.schema_migrations) = 0;

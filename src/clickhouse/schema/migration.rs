@@ -44,6 +44,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "hourly_by_name",
         sql: include_str!("../../../assets/clickhouse/migrations/0005_hourly_by_name.sql"),
     },
+    Migration {
+        version: 6,
+        name: "received_at",
+        sql: include_str!("../../../assets/clickhouse/migrations/0006_received_at.sql"),
+    },
 ];
 
 /// The version of the schema that this program makes.

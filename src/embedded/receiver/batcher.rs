@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Acceptance, BlockWriter, Encoding, Outcome, Refusal, Reservation, Rows, Transport, WriteError,
-    metrics::Metrics, repeats::Claim,
+    metrics::Metrics,
+    repeats::{Claim, Repeats},
 };
 
 /// When blocks are committed.
@@ -104,6 +105,7 @@ impl<R: Rows> Batcher<R> {
     pub fn start(
         pace: Pace,
         writer: impl BlockWriter,
+        repeats: Arc<Repeats>,
         metrics: Arc<Metrics>,
         stopped: CancellationToken,
     ) -> std::io::Result<Self> {
@@ -118,7 +120,9 @@ impl<R: Rows> Batcher<R> {
         let committer = Committer {
             queue: CloseOnDrop(Arc::clone(&queue)),
             writer,
+            repeats,
             metrics,
+            in_doubt: false,
         };
         let thread = thread::Builder::new()
             .name(format!("insert-{}", R::SIGNAL))
@@ -170,7 +174,7 @@ impl<R: Rows> Batcher<R> {
         }
         let batch = state.batches.back_mut().expect("there is one now");
         let before = batch.rows.byte_size();
-        let rows = batch.rows.push(request, pending.claim.export());
+        let rows = batch.rows.push(request, &pending.claim.export());
         // From here on the request is its body, its columns and their encoding.
         let columns = batch.rows.byte_size() - before;
         pending
@@ -213,6 +217,12 @@ impl<R: Rows> Queue<R> {
         self.changed.notify_all();
     }
 
+    /// Drops what waits, which tells its senders to try again.
+    fn abandon(&self) {
+        let abandoned = std::mem::take(&mut self.state().batches);
+        drop(abandoned);
+    }
+
     /// The next block to write: not before `rested`, unless it is large enough by then.
     fn next(&self, rested: Instant) -> Option<Batch<R>> {
         let mut state = self.state();
@@ -253,8 +263,7 @@ struct CloseOnDrop<R: Rows>(Arc<Queue<R>>);
 impl<R: Rows> Drop for CloseOnDrop<R> {
     fn drop(&mut self) {
         self.0.close();
-        let abandoned = std::mem::take(&mut self.0.state().batches);
-        drop(abandoned);
+        self.0.abandon();
     }
 }
 
@@ -262,7 +271,10 @@ impl<R: Rows> Drop for CloseOnDrop<R> {
 struct Committer<R: Rows, W> {
     queue: CloseOnDrop<R>,
     writer: W,
+    repeats: Arc<Repeats>,
     metrics: Arc<Metrics>,
+    /// Whether what a failed insert has stored is not known.
+    in_doubt: bool,
 }
 
 impl<R: Rows, W: BlockWriter> Committer<R, W> {
@@ -279,6 +291,16 @@ impl<R: Rows, W: BlockWriter> Committer<R, W> {
 
     fn commit(&mut self, batch: Batch<R>) {
         let Batch { rows, requests } = batch;
+        if self.in_doubt {
+            let recalled = self.recall();
+            let refusal = Refusal::from(recalled.err().unwrap_or_else(WriteError::in_doubt));
+            // What waits was made without that knowledge, and may be stored already.
+            self.queue.0.abandon();
+            for (request, rows) in requests {
+                self.settle(request, rows, Some(refusal.clone()));
+            }
+            return;
+        }
         match self.write(rows) {
             Err(WriteError::Data(_)) if requests.len() > 1 => {
                 // One bad request must not hurt those that share its block.
@@ -300,7 +322,7 @@ impl<R: Rows, W: BlockWriter> Committer<R, W> {
             .map_err(WriteError::Data)
             .and_then(|decoded| {
                 let mut rows = R::default();
-                rows.push(&decoded.request, request.claim.export());
+                rows.push(&decoded.request, &request.claim.export());
                 self.write(rows)
             });
         self.settle(request, rows, written.err().map(Refusal::from));
@@ -316,8 +338,18 @@ impl<R: Rows, W: BlockWriter> Committer<R, W> {
             .inserted(R::SIGNAL, started.elapsed(), written.is_ok());
         if let Err(error) = &written {
             tracing::warn!(signal = %R::SIGNAL, %error, "an insert failed");
+            self.recall()?;
         }
         written
+    }
+
+    /// Asks the table what it has of the requests of an insert that failed: days before the one
+    /// it failed at are there.
+    fn recall(&mut self) -> Result<(), WriteError> {
+        self.in_doubt = true;
+        self.repeats.recall(self.writer.recall(R::TABLE)?);
+        self.in_doubt = false;
+        Ok(())
     }
 
     fn settle(&self, request: Pending, rows: usize, refusal: Option<Refusal>) {

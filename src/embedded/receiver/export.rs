@@ -2,11 +2,16 @@
 //!
 //! Each row bears the id of the request that brought it. A crash between the commit and the
 //! answer makes the client send the request again; the next process asks the tables which
-//! requests they have lately got ([`recall`](super::recall)), so it knows such a request.
+//! requests they have lately got ([`recall`](super::recall)), so it knows such a request. The same
+//! question is asked when an insert has failed.
 //!
 //! What one insert writes is committed day by day, because tables are partitioned by day: of a
-//! request with several days, a crash may leave some. So the ids are recalled with their days, and
-//! when such a request comes again, only rows of the other days are stored.
+//! request with several days, a crash or a failure may leave some. So the ids are recalled with
+//! their days, and when such a request comes again, only rows of the other days are stored.
+//!
+//! So a request that is sent until it is acknowledged is stored once, be the process killed, as
+//! long as the request is among those that are recalled. A power cut is another matter: nothing
+//! waits for the disk.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -43,7 +48,9 @@ impl Day {
 pub struct Export {
     /// Its id.
     pub id: ExportId,
-    /// The days of which an earlier process has stored its rows.
+    /// When it came, in seconds since 1970.
+    pub received_at: u32,
+    /// The days of which its rows are stored already.
     pub stored: Vec<Day>,
 }
 
@@ -76,6 +83,7 @@ mod tests {
     fn only_what_is_of_a_stored_day_is_stored() {
         let export = Export {
             id: ExportId(1),
+            received_at: 0,
             stored: vec![Day(20_418)],
         };
         assert!(export.has_stored(1_764_115_200_000_000_000));

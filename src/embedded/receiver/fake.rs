@@ -17,9 +17,27 @@ use super::{
     ReceiverError, Rows, Signal, WriteError,
 };
 
-/// Rows that are numbers.
+/// Rows that are numbers, with the ids of their requests.
 #[derive(Debug, Default)]
-pub struct Numbers(Vec<u32>);
+pub struct Numbers(Vec<(ExportId, u32)>);
+
+/// A row as it is in a block: its id and its number.
+type Row = [u8; 12];
+
+fn number(row: &Row) -> u32 {
+    let [.., a, b, c, d] = *row;
+    u32::from_le_bytes([a, b, c, d])
+}
+
+fn id(row: &Row) -> ExportId {
+    let (id, _) = row.split_first_chunk().unwrap();
+    ExportId(u64::from_le_bytes(*id))
+}
+
+/// There are two days: that of the odd and that of the even numbers.
+fn day(number: u32) -> Day {
+    Day(u16::from(number.is_multiple_of(2)))
+}
 
 /// A request of [`Numbers`].
 #[derive(Clone, PartialEq, prost::Message)]
@@ -56,9 +74,12 @@ impl Rows for Numbers {
         })
     }
 
-    fn push(&mut self, request: &Request, _: &Export) -> usize {
-        self.0.extend(&request.numbers);
-        request.numbers.len()
+    fn push(&mut self, request: &Request, export: &Export) -> usize {
+        let before = self.0.len();
+        let numbers = request.numbers.iter().copied();
+        let missing = numbers.filter(|number| !export.stored.contains(&day(*number)));
+        self.0.extend(missing.map(|number| (export.id, number)));
+        self.0.len() - before
     }
 
     fn rows(&self) -> usize {
@@ -66,11 +87,13 @@ impl Rows for Numbers {
     }
 
     fn byte_size(&self) -> usize {
-        self.0.len() * size_of::<u32>()
+        self.0.len() * size_of::<Row>()
     }
 
     fn encode(self) -> Vec<u8> {
-        self.0.iter().flat_map(|n| n.to_le_bytes()).collect()
+        let rows = self.0.iter();
+        rows.flat_map(|(id, number)| [&id.0.to_le_bytes()[..], &number.to_le_bytes()].concat())
+            .collect()
     }
 }
 
@@ -87,6 +110,10 @@ pub enum Fate {
     Commit,
     /// Fails as an engine in trouble does.
     Trouble,
+    /// Commits one day, then fails.
+    Torn,
+    /// Commits one day, then ends the writing thread.
+    Killed,
     /// Ends the writing thread.
     Panic,
 }
@@ -109,6 +136,8 @@ struct State {
     inserts: Vec<Vec<u8>>,
     /// What becomes of the next inserts; those after the last are committed.
     script: VecDeque<Fate>,
+    /// How many of the next questions for what is stored fail.
+    forgetful: usize,
     held: bool,
     waiting: usize,
 }
@@ -119,6 +148,11 @@ impl FakeTable {
         let table = Self::default();
         table.shared.state.lock().unwrap().script = script.into_iter().collect();
         table
+    }
+
+    /// Lets the next questions for what is stored fail.
+    pub fn forget(&self, times: usize) {
+        self.shared.state.lock().unwrap().forgetful = times;
     }
 
     /// Holds inserts up until [`FakeTable::release`].
@@ -153,8 +187,8 @@ impl FakeTable {
         let mut numbers: Vec<u32> = self
             .inserts()
             .iter()
-            .flat_map(|insert| insert.as_chunks::<4>().0)
-            .map(|number| u32::from_le_bytes(*number))
+            .flat_map(|insert| insert.as_chunks().0)
+            .map(number)
             .collect();
         numbers.sort_unstable();
         numbers
@@ -163,7 +197,19 @@ impl FakeTable {
 
 impl BlockWriter for FakeTable {
     fn recall(&mut self, _: &str) -> Result<HashMap<ExportId, Vec<Day>>, WriteError> {
-        Ok(HashMap::new())
+        let mut state = self.shared.state.lock().unwrap();
+        if state.forgetful > 0 {
+            state.forgetful -= 1;
+            return Err(WriteError::Engine("in trouble".to_owned()));
+        }
+        let mut recalled = HashMap::<_, Vec<_>>::new();
+        for row in state.inserts.iter().flat_map(|insert| insert.as_chunks().0) {
+            let days = recalled.entry(id(row)).or_default();
+            if !days.contains(&day(number(row))) {
+                days.push(day(number(row)));
+            }
+        }
+        Ok(recalled)
     }
 
     fn write(&mut self, _: &str, block: &[u8]) -> Result<(), WriteError> {
@@ -177,7 +223,8 @@ impl BlockWriter for FakeTable {
             .unwrap();
         state.waiting -= 1;
         let fate = state.script.pop_front().unwrap_or(Fate::Commit);
-        if block.as_chunks::<4>().0.contains(&POISON.to_le_bytes()) {
+        let rows = block.as_chunks().0;
+        if rows.iter().any(|row| number(row) == POISON) {
             return Err(WriteError::Data("poison".to_owned()));
         }
         match fate {
@@ -186,12 +233,27 @@ impl BlockWriter for FakeTable {
                 Ok(())
             }
             Fate::Trouble => Err(WriteError::Engine("in trouble".to_owned())),
+            Fate::Torn => {
+                state.inserts.push(even(rows));
+                Err(WriteError::Engine("in trouble".to_owned()))
+            }
+            Fate::Killed => {
+                state.inserts.push(even(rows));
+                drop(state);
+                panic!("the engine is gone");
+            }
             Fate::Panic => {
                 drop(state);
                 panic!("the engine is gone");
             }
         }
     }
+}
+
+/// The rows of the even numbers.
+fn even(rows: &[Row]) -> Vec<u8> {
+    let even = rows.iter().filter(|row| number(row).is_multiple_of(2));
+    even.flatten().copied().collect()
 }
 
 /// A receiver of [`Numbers`] on ports of its own.

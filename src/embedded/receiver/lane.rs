@@ -1,6 +1,6 @@
 //! The way of one signal through the receiver: recognise, decode, store, answer.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -53,13 +53,17 @@ impl<R: Rows> Lane<R> {
         decoders: Arc<Semaphore>,
         stopped: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
-        let recalled = writer.recall(R::TABLE).unwrap_or_else(|error| {
-            tracing::warn!(signal = %R::SIGNAL, %error, "a repeat of what came last is not recognised");
-            HashMap::new()
-        });
+        let repeats = Repeats::new(remembered);
+        match writer.recall(R::TABLE) {
+            Ok(requests) => repeats.recall(requests),
+            Err(error) => {
+                tracing::warn!(signal = %R::SIGNAL, %error, "a repeat of what came last is not recognised");
+            }
+        }
+        let known = Arc::clone(&repeats);
         Ok(Arc::new(Self {
-            repeats: Repeats::new(remembered, recalled),
-            batcher: Batcher::start(pace, writer, Arc::clone(&metrics), stopped)?,
+            repeats,
+            batcher: Batcher::start(pace, writer, known, Arc::clone(&metrics), stopped)?,
             metrics,
             decoders,
         }))

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::oneshot;
@@ -18,8 +19,6 @@ use super::{Acceptance, Day, Export, ExportId, Outcome, Refusal};
 pub struct Repeats {
     capacity: usize,
     known: Mutex<Known>,
-    /// What an earlier process has stored.
-    recalled: HashMap<ExportId, Vec<Day>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +26,8 @@ struct Known {
     requests: HashMap<ExportId, Progress>,
     /// The committed ones, oldest first.
     committed: VecDeque<ExportId>,
+    /// What an earlier process or an insert that failed has stored of others.
+    recalled: HashMap<ExportId, Vec<Day>>,
 }
 
 #[derive(Debug)]
@@ -51,18 +52,30 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Claim {
     repeats: Arc<Repeats>,
-    export: Export,
+    id: ExportId,
     settled: bool,
 }
 
 impl Repeats {
-    /// Remembers up to `capacity` stored requests, and those of an earlier process.
-    pub fn new(capacity: usize, recalled: HashMap<ExportId, Vec<Day>>) -> Arc<Self> {
+    /// Remembers up to `capacity` stored requests.
+    pub fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             capacity,
             known: Mutex::default(),
-            recalled,
         })
+    }
+
+    /// Makes known what is stored of requests that nobody was told are stored.
+    pub fn recall(&self, requests: HashMap<ExportId, Vec<Day>>) {
+        let mut known = self.known();
+        for (id, days) in requests {
+            let stored = known.recalled.entry(id).or_default();
+            for day in days {
+                if !stored.contains(&day) {
+                    stored.push(day);
+                }
+            }
+        }
     }
 
     /// Registers a request that has arrived.
@@ -73,10 +86,7 @@ impl Repeats {
                 vacant.insert(Progress::InFlight(vec![sender]));
                 let claim = Claim {
                     repeats: Arc::clone(self),
-                    export: Export {
-                        id,
-                        stored: self.recalled.get(&id).cloned().unwrap_or_default(),
-                    },
+                    id,
                     settled: false,
                 };
                 Arrival::First(claim, receiver)
@@ -126,9 +136,21 @@ impl Repeats {
 }
 
 impl Claim {
-    /// The request this is about.
-    pub const fn export(&self) -> &Export {
-        &self.export
+    /// The request this is about, as it is known now.
+    pub fn export(&self) -> Export {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let received_at = since_1970.map_or(0, |time| time.as_secs());
+        Export {
+            id: self.id,
+            received_at: u32::try_from(received_at).unwrap_or(u32::MAX),
+            stored: self
+                .repeats
+                .known()
+                .recalled
+                .get(&self.id)
+                .cloned()
+                .unwrap_or_default(),
+        }
     }
 
     /// Tells everyone who waits, and remembers the request if it was committed.
@@ -140,7 +162,7 @@ impl Claim {
         self.settled = true;
         let waiting = self
             .repeats
-            .conclude(self.export.id, outcome.as_ref().ok().cloned());
+            .conclude(self.id, outcome.as_ref().ok().cloned());
         for sender in waiting {
             // Whoever hung up will ask again.
             let _ = sender.send(outcome.clone());
@@ -170,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_repeated_request_shares_the_outcome_of_the_first() {
-        let repeats = Repeats::new(4, HashMap::new());
+        let repeats = Repeats::new(4);
         let (claim, mut outcome) = first(&repeats, 1);
         let Arrival::InFlight(mut repeated) = repeats.arrive(ExportId(1)) else {
             panic!("the request is in flight");
@@ -190,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_may_be_sent_again() {
-        let repeats = Repeats::new(4, HashMap::new());
+        let repeats = Repeats::new(4);
         let (claim, mut outcome) = first(&repeats, 1);
         claim.settle(&Err(Refusal::Overloaded));
         assert_eq!(outcome.try_recv().unwrap(), Err(Refusal::Overloaded));
@@ -199,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_claim_tells_those_who_wait_to_try_again() {
-        let repeats = Repeats::new(4, HashMap::new());
+        let repeats = Repeats::new(4);
         let (claim, mut outcome) = first(&repeats, 1);
         drop(claim);
         assert!(outcome.try_recv().unwrap().unwrap_err().is_retryable());
@@ -207,16 +229,21 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_process_has_stored_of_a_request_is_known() {
-        let recalled = HashMap::from([(ExportId(1), vec![Day(20_000)])]);
-        let repeats = Repeats::new(4, recalled);
-        assert_eq!(first(&repeats, 1).0.export().stored, [Day(20_000)]);
+    fn what_is_recalled_of_a_request_adds_up() {
+        let repeats = Repeats::new(4);
+        let (claim, _outcome) = first(&repeats, 1);
+        assert_eq!(claim.export().stored, []);
+        repeats.recall(HashMap::from([(ExportId(1), vec![Day(20_000)])]));
+        assert_eq!(claim.export().stored, [Day(20_000)]);
+        let days = vec![Day(20_000), Day(20_001)];
+        repeats.recall(HashMap::from([(ExportId(1), days.clone())]));
+        assert_eq!(claim.export().stored, days);
         assert_eq!(first(&repeats, 2).0.export().stored, []);
     }
 
     #[test]
     fn the_oldest_commit_is_forgotten_first() {
-        let repeats = Repeats::new(2, HashMap::new());
+        let repeats = Repeats::new(2);
         for id in 1..=3 {
             first(&repeats, id).0.settle(&Ok(Acceptance::default()));
         }

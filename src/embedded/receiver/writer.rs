@@ -26,6 +26,13 @@ pub enum WriteError {
     Engine(String),
 }
 
+impl WriteError {
+    /// What a failed insert has stored was not known until now.
+    pub fn in_doubt() -> Self {
+        Self::Engine("an insert before this one failed".to_owned())
+    }
+}
+
 /// Writes to the embedded engine, over a connection of its own.
 pub struct EngineWriter {
     engine: Engine,

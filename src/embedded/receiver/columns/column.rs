@@ -90,6 +90,35 @@ impl Column for Times {
     }
 }
 
+/// Points in time, to the second.
+#[derive(Debug, Default)]
+pub struct Seconds(Numbers<u32>);
+
+impl Seconds {
+    /// Appends a Unix time in seconds.
+    pub fn push(&mut self, seconds: u32) {
+        self.0.push(seconds);
+    }
+}
+
+impl Column for Seconds {
+    fn type_name() -> String {
+        "DateTime('UTC')".to_owned()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn byte_size(&self) -> usize {
+        self.0.byte_size()
+    }
+
+    fn write(self, block: &mut Vec<u8>) {
+        self.0.write(block);
+    }
+}
+
 /// Texts that seldom repeat.
 #[derive(Debug, Default)]
 pub struct Texts {

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::{
 use super::{
     attributes::{Attributes, SharedAttributes},
     block::columns,
-    column::{Numbers, Texts, Times},
+    column::{Numbers, Seconds, Texts, Times},
     value,
     words::{Word, Words},
 };
@@ -33,6 +33,7 @@ columns! {
         log_attributes: Attributes => "LogAttributes",
         event_name: Words => "EventName",
         export_id: Numbers<u64> => "export_id",
+        received_at: Seconds => "received_at",
     }
 }
 
@@ -113,6 +114,7 @@ impl LogRows {
             return;
         }
         self.export_id.push(origin.export.id.0);
+        self.received_at.push(origin.export.received_at);
         self.timestamp.push(time);
         self.trace_id.push_id::<16>(&record.trace_id);
         self.span_id.push_id::<8>(&record.span_id);

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use super::{
     attributes::{Attributes, SharedAttributes},
     block::columns,
-    column::{Lists, Numbers, Texts, Times},
+    column::{Lists, Numbers, Seconds, Texts, Times},
     value,
     words::{Word, Words},
 };
@@ -61,6 +61,7 @@ columns! {
         exemplar_span_ids: Lists<Texts> => "Exemplars.SpanId",
         exemplar_trace_ids: Lists<Texts> => "Exemplars.TraceId",
         export_id: Numbers<u64> => "export_id",
+        received_at: Seconds => "received_at",
     }
 }
 
@@ -220,6 +221,7 @@ impl MetricRows {
             return;
         }
         self.export_id.push(origin.export.id.0);
+        self.received_at.push(origin.export.received_at);
         self.metric_type.push(series.metric_type);
         self.resource_attributes
             .push_shared(origin.resource_attributes);

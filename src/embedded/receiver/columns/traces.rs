@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use super::{
     attributes::{Attributes, SharedAttributes},
     block::columns,
-    column::{Lists, Numbers, Texts, Times},
+    column::{Lists, Numbers, Seconds, Texts, Times},
     value,
     words::{Word, Words},
 };
@@ -44,6 +44,7 @@ columns! {
         link_trace_states: Lists<Texts> => "Links.TraceState",
         link_attributes: Lists<Attributes> => "Links.Attributes",
         export_id: Numbers<u64> => "export_id",
+        received_at: Seconds => "received_at",
     }
 }
 
@@ -117,6 +118,7 @@ impl TraceRows {
             return;
         }
         self.export_id.push(origin.export.id.0);
+        self.received_at.push(origin.export.received_at);
         self.timestamp.push(span.start_time_unix_nano);
         self.trace_id.push_id::<16>(&span.trace_id);
         self.span_id.push_id::<8>(&span.span_id);

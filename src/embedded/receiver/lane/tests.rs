@@ -138,6 +138,40 @@ async fn trouble_of_the_engine_is_retryable_and_the_retry_is_stored() {
 }
 
 #[tokio::test]
+async fn an_insert_that_fails_in_the_middle_is_completed_and_not_repeated() {
+    let fixture = Fixture::new(FakeTable::scripted([Fate::Torn]));
+    let refusal = fixture.send(body(&[1, 2, 3, 4])).await.unwrap_err();
+    assert!(refusal.is_retryable(), "{refusal}");
+    assert_eq!(fixture.table.numbers(), [2, 4]);
+    fixture.send(body(&[1, 2, 3, 4])).await.unwrap();
+    assert_eq!(fixture.table.numbers(), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn nothing_is_stored_until_it_is_known_what_a_failed_insert_has_stored() {
+    let fixture = Fixture::new(FakeTable::scripted([Fate::Torn]));
+    fixture.table.forget(2);
+    for _ in 0..3 {
+        let refusal = fixture.send(body(&[1, 2])).await.unwrap_err();
+        assert!(refusal.is_retryable(), "{refusal}");
+        assert_eq!(fixture.table.numbers(), [2]);
+    }
+    fixture.send(body(&[1, 2])).await.unwrap();
+    assert_eq!(fixture.table.numbers(), [1, 2]);
+}
+
+#[tokio::test]
+async fn the_next_process_completes_what_a_killed_one_began() {
+    let killed = Fixture::new(FakeTable::scripted([Fate::Commit, Fate::Killed]));
+    killed.send(body(&[5, 6])).await.unwrap();
+    assert!(killed.send(body(&[1, 2])).await.is_err());
+    let next = Fixture::new(killed.table.clone());
+    next.send(body(&[5, 6])).await.unwrap();
+    next.send(body(&[1, 2])).await.unwrap();
+    assert_eq!(next.table.numbers(), [1, 2, 5, 6]);
+}
+
+#[tokio::test]
 async fn a_malformed_request_is_refused_for_good() {
     let fixture = Fixture::new(FakeTable::default());
     let refusal = fixture.send(vec![1, 2, 3]).await.unwrap_err();
@@ -275,5 +309,56 @@ proptest! {
         let distinct: HashSet<u32> = stored.iter().copied().collect();
         prop_assert_eq!(distinct.len(), stored.len(), "stored twice");
         prop_assert_eq!(distinct, acknowledged);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_sent_until_it_is_acknowledged_is_stored_once_however_inserts_end(
+        fates in prop::collection::vec(prop_oneof![
+            4 => Just(Fate::Commit),
+            2 => Just(Fate::Trouble),
+            4 => Just(Fate::Torn),
+            2 => Just(Fate::Killed),
+            1 => Just(Fate::Panic),
+        ], 0..24),
+        forgetful in 0_usize..4,
+        requests in requests(),
+    ) {
+        let table = FakeTable::scripted(fates);
+        Runtime::new().unwrap().block_on(async {
+            let mut fixture = Fixture::new(table.clone());
+            table.forget(forgetful);
+            let mut left = requests.clone();
+            while !left.is_empty() {
+                if fixture.stopped.is_cancelled() {
+                    table.forget(0);
+                    fixture = Fixture::new(table.clone());
+                }
+                let sent: Vec<_> = left
+                    .drain(..)
+                    .map(|numbers| {
+                        let (lane, budget) = (Arc::clone(&fixture.lane), fixture.budget.clone());
+                        let body = body(&numbers);
+                        (numbers, tokio::spawn(async move { send(&lane, &budget, body).await }))
+                    })
+                    .collect();
+                for (numbers, outcome) in sent {
+                    match outcome.await.unwrap() {
+                        Err(refusal) if refusal.is_retryable() => left.push(numbers),
+                        Ok(_) | Err(_) => {}
+                    }
+                }
+            }
+        });
+        let mut expected: Vec<u32> = requests
+            .into_iter()
+            .filter(|numbers| !numbers.contains(&POISON))
+            .flatten()
+            .collect();
+        expected.sort_unstable();
+        prop_assert_eq!(table.numbers(), expected);
     }
 }
