@@ -22,6 +22,11 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     assert_eq!(stack.telemetry("health").output().status, Some(0));
     let test = stack.telemetry("test").output();
     assert_eq!(test.status, Some(0), "{}", test.stderr);
+    let health = stack.telemetry("health --format json").json();
+    let flows = &health["data"]["collector"]["flows"];
+    assert_eq!(flows[0]["signal"], "traces");
+    assert!(flows[0]["stored"].as_u64() > Some(0), "{health}");
+    assert_eq!(flows[0]["lost"], 0, "{health}");
     let count = || {
         let rows = stack
             .telemetry("query")

@@ -1,10 +1,12 @@
 //! A client of one ClickHouse server, as one user.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Query;
+use super::native::{GreetError, greet};
 
 const USER: HeaderName = HeaderName::from_static("x-clickhouse-user");
 const PASSWORD: HeaderName = HeaderName::from_static("x-clickhouse-key");
@@ -64,6 +66,18 @@ impl Client {
     /// A statement in the making. Tables without a database are those of `telemetry`.
     pub fn query<'c>(&'c self, sql: impl Into<Cow<'c, str>>) -> Query<'c> {
         Query::new(self, sql.into()).database(DATABASE)
+    }
+
+    /// Greets the server in its own protocol, at the address where that is spoken, and returns the
+    /// name and version that it gives itself.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there, the user is refused, or something else answers.
+    pub async fn greet(&self, address: SocketAddr) -> Result<String, GreetError> {
+        let password = self.credentials.get(PASSWORD);
+        let password = password.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        greet(address, &self.user, &password.unwrap_or_default()).await
     }
 
     pub(super) fn post(&self) -> reqwest::RequestBuilder {

@@ -10,6 +10,7 @@ mod exception;
 #[cfg(test)]
 mod fake;
 pub mod import;
+mod native;
 #[cfg(test)]
 mod odd_batches;
 mod query;
@@ -25,6 +26,7 @@ pub use answer::{Answer, Summary};
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use exception::Exception;
+pub use native::GreetError;
 pub use query::Query;
 pub use result_set::{Column, Outcome, ResultSet};
 pub use table::DataTable;

@@ -1,7 +1,7 @@
 //! `telemetry health`.
 
 use std::{
-    io,
+    io::{self, Write as _},
     time::{Duration, Instant},
 };
 
@@ -11,8 +11,9 @@ use crate::{
     cli::HealthArgs,
     context::Context,
     error::{Code, Failure, Result},
-    output::{Output, Screen, Table, Unit},
-    stack::{Probe, RunState, probe_all},
+    otlp::Signal,
+    output::{Output, Screen, Table, Unit, figures},
+    stack::{Flow, Probe, RunState, flows, obstruction, probe_all},
 };
 
 /// How long to wait between two rounds of probes.
@@ -23,15 +24,29 @@ const INTERVAL: Duration = Duration::from_millis(100);
 struct Report {
     healthy: bool,
     probes: Vec<Probe>,
+    /// What has gone through a collector, if there is one and it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collector: Option<Collector>,
 }
 
-/// Not every probe passed.
+#[derive(Debug, Serialize)]
+struct Collector {
+    flows: [Flow; 3],
+    /// What keeps telemetry from being stored.
+    obstruction: Option<String>,
+}
+
+/// Not everything is as it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("{failed} of {all} probes failed")]
-struct Unhealthy {
-    failed: usize,
-    all: usize,
-    hint: String,
+enum Unhealthy {
+    #[error("{failed} of {all} probes failed")]
+    Probes {
+        failed: usize,
+        all: usize,
+        hint: String,
+    },
+    #[error("the collector does not get rid of what it has: {obstruction}")]
+    Obstructed { obstruction: String, hint: String },
 }
 
 impl Failure for Unhealthy {
@@ -40,7 +55,8 @@ impl Failure for Unhealthy {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(self.hint.clone())
+        let (Self::Probes { hint, .. } | Self::Obstructed { hint, .. }) = self;
+        Some(hint.clone())
     }
 }
 
@@ -48,23 +64,49 @@ impl Failure for Unhealthy {
 pub(super) async fn run(context: &Context, args: &HealthArgs) -> Result<()> {
     let deadline = args.wait.then(|| Instant::now() + args.timeout.0);
     let report = probe_until(context, deadline).await;
+    warn_of_losses(context, &report);
     if report.healthy {
         return context.printer.print(&report);
     }
     context.printer.print_failed(&report)?;
-    let hint = match context.engine().status().await.state {
+    let failed = report.probes.iter().filter(|probe| !probe.passed).count();
+    let obstruction = report.collector.and_then(|collector| collector.obstruction);
+    Err(match obstruction {
+        Some(obstruction) if failed == 0 => Unhealthy::Obstructed {
+            obstruction,
+            hint: format!("`{}` says why", context.command("logs collector --tail 20")),
+        },
+        _ => Unhealthy::Probes {
+            failed,
+            all: report.probes.len(),
+            hint: hint(context).await,
+        },
+    }
+    .into())
+}
+
+async fn hint(context: &Context) -> String {
+    match context.engine().status().await.state {
         RunState::NotRunning => format!("`{}` starts the stack", context.command("start")),
         _ => format!(
             "`{}` shows what happened",
             context.command("logs --tail 50")
         ),
-    };
-    Err(Unhealthy {
-        failed: report.probes.iter().filter(|probe| !probe.passed).count(),
-        all: report.probes.len(),
-        hint,
     }
-    .into())
+}
+
+/// What is lost is no reason to call unhealthy what works by now, nor to say nothing.
+fn warn_of_losses(context: &Context, report: &Report) {
+    let flows = report
+        .collector
+        .iter()
+        .flat_map(|collector| &collector.flows);
+    for Flow { signal, lost, .. } in flows.filter(|flow| flow.lost > 0) {
+        let items = signal.count(*lost);
+        context.printer.warn(format!(
+            "since its start, the collector could not store {items}, which ClickHouse refused"
+        ));
+    }
 }
 
 /// Probes until every probe passes, or until `deadline`; once, if there is none.
@@ -74,10 +116,23 @@ async fn probe_until(context: &Context, deadline: Option<Instant>) -> Report {
     let mut progress = None;
     loop {
         let probes = probe_all(&http, &endpoints, &clickhouse).await;
-        let healthy = probes.iter().all(|probe| probe.passed);
+        let collector = match flows(&http, &endpoints).await {
+            Some(flows) => Some(Collector {
+                flows,
+                obstruction: obstruction(&http, &endpoints, &flows).await,
+            }),
+            None => None,
+        };
+        let is_free = |collector: &Collector| collector.obstruction.is_none();
+        let healthy =
+            probes.iter().all(|probe| probe.passed) && collector.as_ref().is_none_or(is_free);
         let waits = deadline.is_some_and(|deadline| Instant::now() < deadline);
         if healthy || !waits {
-            return Report { healthy, probes };
+            return Report {
+                healthy,
+                probes,
+                collector,
+            };
         }
         progress.get_or_insert_with(|| {
             let message = "Waiting until every probe passes";
@@ -103,6 +158,44 @@ impl Output for Report {
                 probe.reason.as_deref().unwrap_or_default(),
             ]);
         }
-        screen.table(&table)
+        screen.table(&table)?;
+        match &self.collector {
+            Some(collector) => {
+                writeln!(screen)?;
+                screen.table(&collector.table())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Collector {
+    fn table(&self) -> Table {
+        let titles = [
+            "Through the collector",
+            "Queued",
+            "Stored",
+            "Lost",
+            "Refused",
+        ];
+        let mut table = Table::new(titles);
+        for column in 1..=4 {
+            table = table.right(column);
+        }
+        for flow in &self.flows {
+            let items = match flow.signal {
+                Signal::Traces => "spans",
+                Signal::Logs => "log records",
+                Signal::Metrics => "metric points",
+            };
+            let queued = format!(
+                "{} ({} %)",
+                figures::bytes(flow.queued_bytes),
+                flow.fullness()
+            );
+            let counts = [flow.stored, flow.lost, flow.refused].map(figures::count);
+            table.row([items.to_owned(), queued].into_iter().chain(counts));
+        }
+        table
     }
 }

@@ -30,6 +30,12 @@ impl EngineKind {
         }
     }
 
+    /// Whether a stack on it can run that was started from another home directory, and so with
+    /// settings that are not known in this one.
+    pub const fn outlives_its_record(self) -> bool {
+        matches!(self, Self::Docker)
+    }
+
     /// Whether stacks on it have this endpoint.
     pub const fn offers(self, endpoint: Endpoint) -> bool {
         match self {

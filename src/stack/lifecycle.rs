@@ -58,7 +58,9 @@ pub async fn start(
     settings: BTreeMap<String, String>,
     patience: Duration,
 ) -> Result<Start> {
-    if let Some(status) = running(project, engine, patience).await? {
+    if let Some(status) = running(project, engine, patience).await?
+        && (is_recorded(project, engine.kind())? || !engine.kind().outlives_its_record())
+    {
         return Ok(Start::AlreadyRunning(status));
     }
     let recording = Recording::begin(project, engine.kind(), desired, settings)?;
@@ -69,6 +71,13 @@ pub async fn start(
     let status = engine.status().await;
     recording.complete(status.version_of(Service::Clickhouse))?;
     Ok(Start::Started(status))
+}
+
+/// Whether it is known what the stack of `project` was started with, on this engine.
+fn is_recorded(project: &Project, engine: EngineKind) -> Result<bool, LifecycleError> {
+    let path = project.record_path();
+    let record = Record::read(&path).map_err(|error| LifecycleError::Record(path, error))?;
+    Ok(record.is_some_and(|record| record.engine == engine))
 }
 
 /// Brings the stack of `project`, which may run, to what is `desired`, and records `settings`.

@@ -4,6 +4,7 @@ mod desired;
 mod docker;
 mod embedded;
 mod engine;
+mod flow;
 pub mod lifecycle;
 mod memory;
 pub mod port;
@@ -21,6 +22,7 @@ pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
 };
+pub use flow::{Flow, flows, obstruction};
 pub use lifecycle::{LifecycleError, Recording, Start};
 pub use memory::resident_bytes;
 pub use port_holder::PortHolder;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::net::TcpStream;
 use tonic::{client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 
@@ -48,7 +47,9 @@ pub async fn probe_all(
                 Endpoint::OtlpHttp => otlp_http(http, &url).await,
                 Endpoint::OtlpGrpc => otlp_grpc(&url).await,
                 Endpoint::ClickhouseHttp => select_one(clickhouse).await,
-                Endpoint::ClickhouseNative => connects(endpoints.address(endpoint)).await,
+                Endpoint::ClickhouseNative => {
+                    greeting(endpoints.address(endpoint), clickhouse).await
+                }
                 Endpoint::Dashboards => dashboards(http, &url).await,
                 Endpoint::Health => health(http, &url).await,
                 Endpoint::CollectorMetrics => collector_metrics(http, &url).await,
@@ -75,7 +76,7 @@ const fn question(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::OtlpHttp | Endpoint::OtlpGrpc => "export of no spans",
         Endpoint::ClickhouseHttp => "SELECT 1",
-        Endpoint::ClickhouseNative => "connection",
+        Endpoint::ClickhouseNative => "greeting",
         Endpoint::Dashboards => "GET /api/health",
         Endpoint::Health => "GET /",
         Endpoint::CollectorMetrics => "GET /metrics",
@@ -117,10 +118,11 @@ async fn health(http: &reqwest::Client, url: &str) -> Result<(), String> {
     Err("what answers is not the collector's health check".to_owned())
 }
 
-/// The protocol is for those who speak it: that somebody listens is what can be told.
-async fn connects(address: SocketAddr) -> Result<(), String> {
-    let connected = TcpStream::connect(address).await;
-    connected.map(drop).map_err(|error| told(&error))
+/// A connection alone would say nothing: Docker takes it, whether or not somebody listens in the
+/// container.
+async fn greeting(address: SocketAddr, clickhouse: &Client) -> Result<(), String> {
+    let greeted = clickhouse.greet(address).await;
+    greeted.map(drop).map_err(|error| told(&error))
 }
 
 /// Grafana's own account of its health.

@@ -13,6 +13,9 @@ use crate::xml;
 /// The port of the HTTP interface.
 pub const HTTP_PORT: u16 = 8123;
 
+/// The port of the native protocol.
+pub const NATIVE_PORT: u16 = 9000;
+
 /// Where the data is.
 pub const DATA: &str = "/var/lib/clickhouse";
 

@@ -7,8 +7,8 @@
 //! that the embedded engine gives them, and of `/etc/clickhouse-server/config.d` the share of the
 //! container's memory. Under the name `clickhouse-client` the program is a client.
 //!
-//! Not honoured: the native protocol on port 9000, where nobody listens, and everything else in
-//! the configuration files.
+//! Not honoured: of the native protocol on port 9000, everything after the greeting, and everything
+//! else in the configuration files.
 
 #![allow(
     clippy::print_stdout,
@@ -19,6 +19,7 @@
 mod client;
 mod image;
 mod memory;
+mod native;
 mod server;
 mod xml;
 

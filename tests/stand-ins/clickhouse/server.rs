@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Outcome,
-    image::{self, HTTP_PORT},
-    memory,
+    image::{self, HTTP_PORT, NATIVE_PORT},
+    memory, native,
 };
 
 /// Serves until SIGTERM.
@@ -34,7 +34,7 @@ pub fn run() -> Outcome {
     let is_new = image::volume_is_new();
     let engine = boot(&PathBuf::from(library))?;
     tracing::info!(
-        "a stand-in for ClickHouse: chDB's engine {}, without the native protocol",
+        "a stand-in for ClickHouse: chDB's engine {}, with no more of the native protocol than its greeting",
         engine.version()
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -49,7 +49,8 @@ pub fn run() -> Outcome {
             begin(&engine, &credentials).await?;
         }
         let shutdown = CancellationToken::new();
-        let listener = listen().await?;
+        let listener = listen(HTTP_PORT).await?;
+        let native = listen(NATIVE_PORT).await?;
         tracing::info!("Ready for connections on port {HTTP_PORT}");
         let stop = async {
             tokio::select! {
@@ -59,7 +60,10 @@ pub fn run() -> Outcome {
             shutdown.cancel();
         };
         let serving = serve(&engine, &credentials, listener, shutdown.clone());
-        tokio::join!(serving, stop);
+        tokio::select! {
+            ((), ()) = async { tokio::join!(serving, stop) } => {}
+            () = native::serve(native, &credentials) => {}
+        }
         Ok(())
     })
 }
@@ -96,10 +100,10 @@ fn serve(
 }
 
 /// IPv6 and with it IPv4, or only that where a container has nothing else.
-async fn listen() -> std::io::Result<TcpListener> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, HTTP_PORT)).await {
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Ok(listener) => Ok(listener),
-        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, HTTP_PORT)).await,
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
     }
 }
 
