@@ -21,6 +21,7 @@ fn help_names_every_command() {
       status        Show what runs, where it listens, and how it is
       health        Probe every endpoint; exit 0 only if all answer, 4 if not
       logs          Show the stack's log
+      dashboard     Open the dashboards in a browser
       test          Send sample telemetry and wait until all of it can be queried
       query         Run a ClickHouse SQL statement
       query-traces  Show recent spans, or one trace as a tree
@@ -112,6 +113,34 @@ fn a_value_that_a_setting_cannot_have_is_reported_with_its_place() {
 }
 
 #[test]
+fn dashboards_are_where_there_are_any() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.telemetry("dashboard --print").output();
+    assert_eq!(ended.status, Some(1));
+    assert_eq!(ended.stdout, "");
+    assert_snapshot!(ended.stderr, @"
+    error[unreachable]: a stack on the embedded engine has no dashboards
+
+    hint: `telemetry query-stats` and `query-traces` show telemetry in the terminal; `telemetry restart --engine docker` has Grafana, but not this stack's data
+    ");
+    let stopped = sandbox
+        .telemetry("dashboard --print")
+        .env("TELEMETRY_ENGINE", "docker")
+        .env("TELEMETRY_DASHBOARD_PORT", "1")
+        .output();
+    assert_eq!(stopped.stdout, "");
+    assert_snapshot!(stopped.stderr, @"
+    error[unreachable]: the dashboards do not answer at http://127.0.0.1:1
+      caused by: error sending request
+      caused by: client error (Connect)
+      caused by: tcp connect error
+      caused by: Connection refused (os error 111)
+
+    hint: `telemetry start` starts the stack; `telemetry status` shows what runs
+    ");
+}
+
+#[test]
 fn a_misspelt_setting_is_warned_of() {
     let sandbox = Sandbox::new();
     let run = |line| sandbox.telemetry(line).env("TELEMETRY_HOTS", "::1");
@@ -158,6 +187,7 @@ fn config_shows_where_each_value_comes_from_and_no_secret() {
     TELEMETRY_CPU_LIMIT 0 default
     TELEMETRY_COLLECTOR_MEMORY_LIMIT 512MiB default
     TELEMETRY_GRAFANA_MEMORY_LIMIT 512MiB default
+    TELEMETRY_ALERT_WEBHOOK_TYPE webhook default
     TELEMETRY_IMAGE_REGISTRY docker.io default
     TELEMETRY_DATA_DIR [HOME]/here/data environment
     ");

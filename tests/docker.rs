@@ -27,6 +27,12 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     assert_eq!(flows[0]["signal"], "traces");
     assert!(flows[0]["stored"].as_u64() > Some(0), "{health}");
     assert_eq!(flows[0]["lost"], 0, "{health}");
+    let dashboards = stack.telemetry("dashboard --print").output();
+    let url = format!(
+        "http://127.0.0.1:{}\n",
+        stack.port("TELEMETRY_DASHBOARD_PORT")
+    );
+    assert_eq!(dashboards.stdout, url);
     let count = || {
         let rows = stack
             .telemetry("query")

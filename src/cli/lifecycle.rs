@@ -113,6 +113,27 @@ pub struct LogsArgs {
     /// Begin this long ago, such as `10m`, or at this time, such as `2026-01-31T09:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
+    /// Begin each line with the time when it was said; `--timestamps=false` leaves that out
+    #[arg(long, short, value_name = "BOOL", hide_possible_values = true)]
+    #[arg(
+        default_value_t = true,
+        hide_default_value = true,
+        default_missing_value = "true"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub timestamps: bool,
+}
+
+/// Arguments of `telemetry dashboard`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  telemetry dashboard
+  telemetry dashboard --print")]
+pub struct DashboardArgs {
+    /// Print where they are, and open nothing
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Arguments of `telemetry clean`.

@@ -14,8 +14,8 @@ pub use data::{
     RestoreArgs, TestArgs,
 };
 pub use lifecycle::{
-    CleanArgs, ContainersArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs, LogsArgs,
-    RestartArgs, StartArgs, StopArgs,
+    CleanArgs, ContainersArgs, DashboardArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs,
+    LogsArgs, RestartArgs, StartArgs, StopArgs,
 };
 pub use settings::SettingsArgs;
 pub use setup::{CompletionsArgs, EnvArgs, EnvForm, Sdk};
@@ -114,6 +114,8 @@ pub enum StackCommand {
     Health(HealthArgs),
     /// Show the stack's log
     Logs(LogsArgs),
+    /// Open the dashboards in a browser
+    Dashboard(DashboardArgs),
     /// Send sample telemetry and wait until all of it can be queried
     Test(TestArgs),
     /// Run a ClickHouse SQL statement
@@ -178,6 +180,7 @@ impl StackCommand {
             Self::Status => "status",
             Self::Health(_) => "health",
             Self::Logs(_) => "logs",
+            Self::Dashboard(_) => "dashboard",
             Self::Test(_) => "test",
             Self::Query(_) => "query",
             Self::QueryTraces(_) => "query-traces",

@@ -14,7 +14,7 @@ use crate::{
     cli::LogsArgs,
     context::Context,
     error::Result,
-    output::{Output, Screen, visible},
+    output::{Format, Output, Screen, visible},
     stack::LogLine,
 };
 
@@ -53,8 +53,12 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<()> {
     if let Some(tail) = args.tail {
         lines = lines.split_off(lines.len().saturating_sub(tail));
     }
+    let is_human = context.printer.format() == Format::Human;
     loop {
-        for line in &lines {
+        for line in &mut lines {
+            if is_human && !args.timestamps {
+                line.timestamp = None;
+            }
             if let ControlFlow::Break(()) = context.printer.print_item(line)? {
                 return Ok(());
             }

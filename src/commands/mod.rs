@@ -5,6 +5,7 @@ mod choose;
 mod clean;
 mod completions;
 mod config;
+mod dashboard;
 mod dry_run;
 mod engine;
 mod env;
@@ -76,6 +77,7 @@ async fn on_stack(context: &Context, command: &StackCommand) -> Result<()> {
         StackCommand::Status => status::run(context).await,
         StackCommand::Health(args) => health::run(context, args).await,
         StackCommand::Logs(args) => logs::run(context, args).await,
+        StackCommand::Dashboard(args) => dashboard::run(context, args).await,
         StackCommand::Test(args) => test::run(context, args).await,
         StackCommand::Query(args) => query::run(context, args).await,
         StackCommand::QueryTraces(args) => query_traces::run(context, args).await,

@@ -222,11 +222,14 @@ fn describe(
         .as_ref()
         .and_then(|record| record.settings.get("CLICKHOUSE_USER"))
         .unwrap_or(&settings.clickhouse_user.value);
-    let next = [
+    let mut next = vec![
         ("test", "sends sample telemetry and finds it again"),
         ("env", "points OpenTelemetry SDKs at the stack"),
         ("status", "shows how it is"),
     ];
+    if endpoints.dashboards.is_some() {
+        next.insert(2, ("dashboard", "shows what came in"));
+    }
     Started {
         project: project.name().to_owned(),
         outcome,
@@ -242,11 +245,12 @@ fn describe(
         data_directory: project.root().to_owned(),
         elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         next: next
+            .into_iter()
             .map(|(name, does)| match name {
                 "env" => (format!("eval \"$({})\"", context.command(name)), does),
                 _ => (context.command(name), does),
             })
-            .into(),
+            .collect(),
     }
 }
 

@@ -25,6 +25,9 @@ struct Report {
     state: RunState,
     /// Why the state is not known, or another remark.
     reason: Option<String>,
+    /// Which Docker engine runs it, and why that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner: Option<String>,
     /// When it was last started, if it ever was.
     started_at: Option<Timestamp>,
     services: Vec<ServiceStatus>,
@@ -72,11 +75,15 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         )),
         _ => None,
     };
+    if let Some(runner) = &status.runner {
+        context.printer.detail(runner);
+    }
     context.printer.print(&Report {
         project: project.name().to_owned(),
         engine: engine.kind(),
         state: status.state,
         reason: status.reason,
+        runner: status.runner,
         started_at: context.record.as_ref().map(|record| record.started_at),
         services: status.services,
         endpoints: endpoints

@@ -146,6 +146,41 @@ fn every_service_is_hardened() {
 }
 
 #[test]
+fn every_file_is_where_it_is_looked_for() {
+    let file = ComposeFile::built_in(&NOTHING).expect("it is well formed");
+    let defined: Vec<_> = file.configs.keys().cloned().collect();
+    let project = Project::resolve(file, &NOTHING).expect("it is complete");
+    let used: Vec<_> = project.configs.keys().cloned().collect();
+    assert_eq!(used, defined);
+    let mut looked_for = 0;
+    for (name, service) in &project.services {
+        let has = |path| {
+            service
+                .configs
+                .iter()
+                .any(|it| it.target.as_deref() == Some(path))
+        };
+        let contents = service
+            .configs
+            .iter()
+            .filter_map(|it| match project.configs[&it.source] {
+                Content::Embedded(text) => Some(text),
+                _ => None,
+            });
+        let values = service.environment.values().flatten().map(String::as_str);
+        for text in contents.chain(values) {
+            for (at, _) in text.match_indices("/run/secrets/") {
+                let ends = |c: char| !(c.is_ascii_alphanumeric() || "/-".contains(c));
+                let path = text[at..].split(ends).next().unwrap_or_default();
+                assert!(has(path), "{name} has no `{path}`");
+                looked_for += 1;
+            }
+        }
+    }
+    assert!(looked_for > 5, "{looked_for}");
+}
+
+#[test]
 fn the_program_applies_the_schema_itself() {
     let project = built_in(&[]).run_by_cli();
     let services: Vec<_> = project.services.keys().collect();
@@ -156,18 +191,8 @@ fn the_program_applies_the_schema_itself() {
     assert!(!project.configs.contains_key("init-db"));
 }
 
-/// Settings that only the Docker engine has.
-const OF_DOCKER: [&str; 9] = [
-    "TELEMETRY_ALERT_WEBHOOK",
-    "TELEMETRY_ALERT_WEBHOOK_TYPE",
-    "TELEMETRY_IMAGE_REGISTRY",
-    "TELEMETRY_CLICKHOUSE_NATIVE_PORT",
-    "TELEMETRY_COLLECTOR_METRICS_PORT",
-    "TELEMETRY_DASHBOARD_PORT",
-    "TELEMETRY_CPU_LIMIT",
-    "TELEMETRY_COLLECTOR_MEMORY_LIMIT",
-    "TELEMETRY_GRAFANA_MEMORY_LIMIT",
-];
+/// A setting without a default: Grafana's is one that cannot work.
+const WITHOUT_DEFAULT: &str = "TELEMETRY_ALERT_WEBHOOK";
 
 #[test]
 fn its_variables_are_settings_and_their_defaults_the_same() {
@@ -179,11 +204,12 @@ fn its_variables_are_settings_and_their_defaults_the_same() {
             assert_eq!(inside, "…", "no default");
             continue;
         };
-        if name == "NAME" || OF_DOCKER.contains(&name) {
+        if name == "NAME" {
             continue;
         }
         let variable = Variable::from_name(name).unwrap_or_else(|| panic!("{name} is unknown"));
-        assert_eq!(variable.default_value(), Some(default), "{name}");
+        let expected = (name != WITHOUT_DEFAULT).then_some(default);
+        assert_eq!(variable.default_value(), expected, "{name}");
         seen += 1;
     }
     assert!(seen > 15, "{seen}");

@@ -79,6 +79,10 @@ pub struct Settings {
     pub collector_memory_limit: Setting<MemorySize>,
     /// The most memory that Grafana's container may use.
     pub grafana_memory_limit: Setting<MemorySize>,
+    /// The URL that Grafana sends alerts to.
+    pub alert_webhook: Option<Setting<Secret>>,
+    /// Whose URL that is.
+    pub alert_webhook_type: Setting<String>,
     /// The registry that images are pulled from.
     pub image_registry: Setting<String>,
     /// A Compose file that changes the containers; absolute.
@@ -133,6 +137,8 @@ impl Settings {
             collector_memory_limit: read
                 .text(Variable::CollectorMemoryLimit, MemorySize::from_str)?,
             grafana_memory_limit: read.text(Variable::GrafanaMemoryLimit, MemorySize::from_str)?,
+            alert_webhook: read.optional(Variable::AlertWebhook, values::webhook)?,
+            alert_webhook_type: read.text(Variable::AlertWebhookType, values::webhook_type)?,
             image_registry: read.text(Variable::ImageRegistry, values::registry)?,
             override_file: read.optional(Variable::Override, path)?,
             data_dir: match read.optional(Variable::DataDir, path)? {

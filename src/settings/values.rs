@@ -56,6 +56,25 @@ pub(super) fn registry(text: &str) -> Result<String, &'static str> {
     Ok(registry.to_owned())
 }
 
+/// A URL to post to. It is a secret, so errors do not repeat it.
+pub(super) fn webhook(text: &str) -> Result<Secret, &'static str> {
+    let is_url = reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_url {
+        text.parse()
+    } else {
+        Err("expected a URL, such as `https://hooks.example.com/…`")
+    }
+}
+
+/// What is behind such a URL: the kinds of Grafana's contact points that need nothing else.
+pub(super) fn webhook_type(text: &str) -> Result<String, &'static str> {
+    match text {
+        "webhook" | "slack" | "discord" | "teams" | "googlechat" => Ok(text.to_owned()),
+        _ => Err("expected `webhook`, `slack`, `discord`, `teams` or `googlechat`"),
+    }
+}
+
 /// The name of the ClickHouse user with all rights.
 pub(super) fn user(text: &str) -> Result<String, &'static str> {
     if matches!(text, "ingest" | "grafana" | "default") {
@@ -71,6 +90,16 @@ pub(super) fn user(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_webhook_is_a_url_of_a_known_kind() {
+        assert!(webhook("https://hooks.example.com/services/T0").is_ok());
+        for text in ["hooks.example.com", "ftp://example.com/x", "", "https://"] {
+            assert!(webhook(text).is_err(), "{text}");
+        }
+        assert!(webhook_type("slack").is_ok());
+        assert!(webhook_type("email").is_err());
+    }
 
     #[test]
     fn a_port_is_one_that_can_be_connected_to() {

@@ -45,6 +45,10 @@ pub enum Variable {
     CollectorMemoryLimit,
     /// `TELEMETRY_GRAFANA_MEMORY_LIMIT`: the most memory that Grafana's container may use.
     GrafanaMemoryLimit,
+    /// `TELEMETRY_ALERT_WEBHOOK`: the URL that Grafana sends alerts to.
+    AlertWebhook,
+    /// `TELEMETRY_ALERT_WEBHOOK_TYPE`: whose URL that is.
+    AlertWebhookType,
     /// `TELEMETRY_IMAGE_REGISTRY`: the registry that images are pulled from.
     ImageRegistry,
     /// `TELEMETRY_OVERRIDE`: a Compose file that changes the containers.
@@ -57,7 +61,7 @@ pub enum Variable {
 
 impl Variable {
     /// Every setting, in the order in which `telemetry config` shows them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Project,
         Self::Engine,
         Self::Host,
@@ -79,6 +83,8 @@ impl Variable {
         Self::CpuLimit,
         Self::CollectorMemoryLimit,
         Self::GrafanaMemoryLimit,
+        Self::AlertWebhook,
+        Self::AlertWebhookType,
         Self::ImageRegistry,
         Self::Override,
         Self::DataDir,
@@ -109,6 +115,8 @@ impl Variable {
             Self::CpuLimit => "TELEMETRY_CPU_LIMIT",
             Self::CollectorMemoryLimit => "TELEMETRY_COLLECTOR_MEMORY_LIMIT",
             Self::GrafanaMemoryLimit => "TELEMETRY_GRAFANA_MEMORY_LIMIT",
+            Self::AlertWebhook => "TELEMETRY_ALERT_WEBHOOK",
+            Self::AlertWebhookType => "TELEMETRY_ALERT_WEBHOOK_TYPE",
             Self::ImageRegistry => "TELEMETRY_IMAGE_REGISTRY",
             Self::Override => "TELEMETRY_OVERRIDE",
             Self::DataDir => "TELEMETRY_DATA_DIR",
@@ -161,8 +169,11 @@ impl Variable {
             Self::MemoryLimit => "1GiB",
             Self::CpuLimit => "0",
             Self::CollectorMemoryLimit | Self::GrafanaMemoryLimit => "512MiB",
+            Self::AlertWebhookType => "webhook",
             Self::ImageRegistry => "docker.io",
-            Self::Override | Self::DataDir | Self::EngineLibrary => return None,
+            Self::AlertWebhook | Self::Override | Self::DataDir | Self::EngineLibrary => {
+                return None;
+            }
         })
     }
 
@@ -174,6 +185,8 @@ impl Variable {
                 | Self::ClickhouseIngestPassword
                 | Self::ClickhouseGrafanaPassword
                 | Self::GrafanaAdminPassword
+                // Whoever knows it may post there.
+                | Self::AlertWebhook
         )
     }
 

@@ -386,6 +386,7 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
     StackStatus {
         state,
         reason,
+        runner: None,
         services: [Service::Collector, Service::Clickhouse]
             .map(|service| service_status(service, state, account))
             .into(),

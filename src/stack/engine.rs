@@ -116,6 +116,8 @@ pub struct StackStatus {
     pub state: RunState,
     /// Why `state` is unknown, or another remark.
     pub reason: Option<String>,
+    /// What runs it, beside this program: which Docker engine, and why that one.
+    pub runner: Option<String>,
     /// Each service.
     pub services: Vec<ServiceStatus>,
 }

@@ -43,6 +43,10 @@ impl DockerEngine {
         StackStatus {
             state: overall(&services, !reports.is_empty()),
             reason: None,
+            runner: Some(format!(
+                "Docker Engine {} at {}",
+                connection.engine_version, connection.endpoint
+            )),
             services,
         }
     }
@@ -52,6 +56,7 @@ fn unknown(reason: String) -> StackStatus {
     StackStatus {
         state: RunState::Unknown,
         reason: Some(reason),
+        runner: None,
         services: Vec::new(),
     }
 }

@@ -46,6 +46,24 @@ func provision(directory string) (*provisioned, error) {
 		}
 	}
 
+	// Not kept: that it can be read is what there is to see.
+	var alerting struct {
+		ContactPoints []struct {
+			Name      string
+			Receivers []struct{ UID, Type string }
+		} `yaml:"contactPoints"`
+	}
+	if err := readAll(filepath.Join(directory, "alerting"), &alerting, func() {}); err != nil {
+		return nil, err
+	}
+	for _, point := range alerting.ContactPoints {
+		for _, receiver := range point.Receivers {
+			if receiver.UID == "" || receiver.Type == "" {
+				return nil, fmt.Errorf("a receiver of the contact point %q has no uid or no type", point.Name)
+			}
+		}
+	}
+
 	var providers struct {
 		Providers []struct {
 			Folder  string

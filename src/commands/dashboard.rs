@@ -1,0 +1,128 @@
+//! `telemetry dashboard`: open the dashboards in a browser.
+
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use crate::{
+    cli::DashboardArgs,
+    context::Context,
+    error::{Code, Failure, Result},
+    output::{Output, Screen},
+    settings::Variable,
+    stack::{Endpoint, EngineKind},
+};
+
+/// How long the dashboards may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the dashboards are.
+#[derive(Debug, Serialize)]
+struct Dashboards {
+    url: String,
+    /// Whether a browser was told to open them.
+    opened: bool,
+    user: &'static str,
+}
+
+/// Why there are no dashboards to open.
+#[derive(Debug, thiserror::Error)]
+enum DashboardError {
+    #[error("a stack on the {0} engine has no dashboards")]
+    NotOffered(EngineKind),
+    #[error("the dashboards do not answer at {url}")]
+    Unreachable {
+        url: String,
+        start: String,
+        source: reqwest::Error,
+    },
+}
+
+impl Failure for DashboardError {
+    fn code(&self) -> Code {
+        Code::Unreachable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotOffered(_) => {
+                "`telemetry query-stats` and `query-traces` show telemetry in the terminal; \
+                 `telemetry restart --engine docker` has Grafana, but not this stack's data"
+                    .to_owned()
+            }
+            Self::Unreachable { start, .. } => {
+                format!("`{start}` starts the stack; `telemetry status` shows what runs")
+            }
+        })
+    }
+}
+
+/// Runs the command.
+pub(super) async fn run(context: &Context, args: &DashboardArgs) -> Result<()> {
+    let endpoints = context.endpoints();
+    if endpoints.port(Endpoint::Dashboards).is_none() {
+        return Err(DashboardError::NotOffered(context.engine_kind()).into());
+    }
+    let url = endpoints.url(Endpoint::Dashboards);
+    let health = Context::http().get(format!("{url}/api/health"));
+    let answer = health.timeout(PATIENCE).send().await;
+    if let Err(source) = answer.and_then(reqwest::Response::error_for_status) {
+        return Err(DashboardError::Unreachable {
+            url,
+            start: context.command("start"),
+            source: source.without_url(),
+        }
+        .into());
+    }
+    let password = &context.settings.grafana_admin_password.value;
+    let password = match Variable::GrafanaAdminPassword.default_value() {
+        Some(default) if default == password.expose() => format!("the password `{default}`"),
+        _ => format!("`{}`", Variable::GrafanaAdminPassword.name()),
+    };
+    context
+        .printer
+        .status(&format!("Log in as `admin` with {password}"));
+    let opened = !args.print && open(context, &url);
+    context.printer.print(&Dashboards {
+        url,
+        opened,
+        user: "admin",
+    })
+}
+
+/// Whether a browser was told to open the page; where there is none, the URL will do.
+fn open(context: &Context, url: &str) -> bool {
+    if !has_screen() {
+        context
+            .printer
+            .status("There is no screen to open a browser on; open this where there is one:");
+        return false;
+    }
+    match open::that_detached(url) {
+        Ok(()) => true,
+        Err(error) => {
+            context
+                .printer
+                .warn(format!("cannot open a browser: {error}"));
+            false
+        }
+    }
+}
+
+/// Without one, and without a word about browsers, what opens pages would take the terminal over.
+fn has_screen() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(target_os = "macos")
+        || ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]
+            .into_iter()
+            .any(is_set)
+}
+
+impl Output for Dashboards {
+    fn human(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(screen, "{}", self.url)
+    }
+}
