@@ -47,6 +47,8 @@ pub enum Code {
     Query,
     /// A newer program made the database.
     SchemaNewer,
+    /// A newer ClickHouse wrote the data.
+    ClickhouseNewer,
     /// Telemetry that was sent was refused, or never became visible.
     TelemetryLost,
     /// A backup archive is damaged, or not one.
@@ -82,6 +84,7 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::Query => "query",
             Self::SchemaNewer => "schema_newer",
+            Self::ClickhouseNewer => "clickhouse_newer",
             Self::TelemetryLost => "telemetry_lost",
             Self::InvalidArchive => "invalid_archive",
             Self::DataExists => "data_exists",

@@ -18,6 +18,7 @@ fn help_names_every_command() {
       start         Start the stack in the background and wait until it is ready
       stop          Stop the stack; its data stays
       restart       Stop the stack and start it again, with what has changed in its settings
+      update        Bring images and containers to the versions of this program
       status        Show what runs, where it listens, and how it is
       health        Probe every endpoint; exit 0 only if all answer, 4 if not
       logs          Show the stack's log

@@ -10,6 +10,9 @@ use support::{
     eventually,
 };
 
+/// A version of ClickHouse before the one that is pinned.
+const OLDER: &str = "26.7.1.1";
+
 #[test]
 fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away() {
     let Some(stack) = DockerStack::prepare("whole") else {
@@ -109,6 +112,72 @@ fn a_change_makes_anew_what_has_it_and_a_start_makes_what_is_missing() {
     assert_eq!(stack.telemetry("health").output().status, Some(0));
     let kept = |ids: &[(String, String)]| ids[0].clone();
     assert_eq!(kept(&stack.ids()), kept(&after));
+}
+
+#[test]
+fn an_update_brings_newer_images_and_refuses_an_older_clickhouse() {
+    let Some(stack) = DockerStack::prepare("update") else {
+        return;
+    };
+    let registry = std::env::var("TELEMETRY_IMAGE_REGISTRY").expect("it was looked for");
+    let image = format!("{registry}/clickhouse/clickhouse-server");
+    let current = docker(&[
+        "images",
+        "--format",
+        "{{.Tag}}",
+        "--filter",
+        "label=stand-in",
+        &image,
+    ]);
+    let current = current.expect("the engine answers");
+    let current = current
+        .lines()
+        .find(|tag| *tag != "<none>" && *tag != OLDER);
+    let current = current.expect("there is a stand-in").to_owned();
+    docker(&[
+        "tag",
+        &format!("{image}:{current}"),
+        &format!("{image}:{OLDER}"),
+    ]);
+    let run_older = || {
+        let file = format!("services: {{clickhouse: {{image: \"{image}:{OLDER}\"}}}}");
+        stack.sandbox.write("here/versions.yml", &file);
+    };
+    run_older();
+    let started = stack
+        .telemetry("start --engine docker --override versions.yml")
+        .output();
+    assert_eq!(started.status, Some(0), "{}", started.stderr);
+    let before = stack.ids();
+
+    stack.sandbox.write("here/versions.yml", "services: {}");
+    let updated = stack.telemetry("update --format json").json();
+    assert_eq!(updated["data"]["outcome"], "updated", "{updated}");
+    let clickhouse = &updated["data"]["services"][1];
+    assert_eq!(clickhouse["before"], OLDER);
+    assert_eq!(clickhouse["after"], current.as_str());
+    let updated = stack.ids();
+    assert_ne!(updated[0], before[0], "ClickHouse is another");
+    assert_eq!(updated[1..], before[1..], "the rest is as it was");
+
+    let again = stack.telemetry("update").output();
+    assert!(
+        again.stdout.ends_with("is up to date\n"),
+        "{}",
+        again.stdout
+    );
+    assert_eq!(stack.ids(), updated);
+
+    run_older();
+    for command in ["update", "restart"] {
+        let refused = stack.telemetry(command).output();
+        assert_eq!(refused.status, Some(1));
+        let told = "error[clickhouse_newer]: ClickHouse 26.7.1.1 would not read the data, \
+                    which ClickHouse ";
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert_eq!(stack.ids(), updated, "{command}");
+    }
+    docker(&["rmi", &format!("{image}:{OLDER}")]);
 }
 
 #[test]

@@ -79,6 +79,20 @@ pub struct RestartArgs {
     pub settings: SettingsArgs,
 }
 
+/// Arguments of `telemetry update`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every version of this program comes with versions of what it runs. `update` fetches these, and makes
+anew what of a running stack is of another. Its data stays, and is brought to this program's schema.")]
+pub struct UpdateArgs {
+    /// How long to wait until the stack is ready again, such as `90` (seconds) or `2m`
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub wait_timeout: Patience,
+    /// Leave what was made when it fails, to look into it
+    #[arg(long)]
+    pub keep: bool,
+}
+
 /// Arguments of `telemetry health`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

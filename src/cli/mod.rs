@@ -15,7 +15,7 @@ pub use data::{
 };
 pub use lifecycle::{
     CleanArgs, ContainersArgs, DashboardArgs, DirectoryArgs, EngineArgs, EngineCommand, HealthArgs,
-    LogsArgs, RestartArgs, StartArgs, StopArgs,
+    LogsArgs, RestartArgs, StartArgs, StopArgs, UpdateArgs,
 };
 pub use settings::SettingsArgs;
 pub use setup::{CompletionsArgs, EnvArgs, EnvForm, Sdk};
@@ -108,6 +108,8 @@ pub enum StackCommand {
     Stop(StopArgs),
     /// Stop the stack and start it again, with what has changed in its settings
     Restart(RestartArgs),
+    /// Bring images and containers to the versions of this program
+    Update(UpdateArgs),
     /// Show what runs, where it listens, and how it is
     Status,
     /// Probe every endpoint; exit 0 only if all answer, 4 if not
@@ -177,6 +179,7 @@ impl StackCommand {
             Self::Start(_) => "start",
             Self::Stop(_) => "stop",
             Self::Restart(_) => "restart",
+            Self::Update(_) => "update",
             Self::Status => "status",
             Self::Health(_) => "health",
             Self::Logs(_) => "logs",
@@ -209,7 +212,7 @@ impl StackCommand {
     pub const fn settings_use(&self) -> SettingsUse {
         match self {
             Self::Start(_) => SettingsUse::Make,
-            Self::Restart(_) => SettingsUse::Remake,
+            Self::Restart(_) | Self::Update(_) => SettingsUse::Remake,
             _ => SettingsUse::Find,
         }
     }
@@ -221,6 +224,7 @@ impl StackCommand {
             self,
             Self::Start(_)
                 | Self::Restart(_)
+                | Self::Update(_)
                 | Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Migrate(_)

@@ -25,6 +25,7 @@ mod status;
 mod stop;
 pub mod supervise;
 mod test;
+mod update;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ async fn on_stack(context: &Context, command: &StackCommand) -> Result<()> {
         StackCommand::Start(args) => start::run(context, args).await,
         StackCommand::Stop(args) => stop::run(context, args).await,
         StackCommand::Restart(args) => restart::run(context, args).await,
+        StackCommand::Update(args) => update::run(context, args).await,
         StackCommand::Status => status::run(context).await,
         StackCommand::Health(args) => health::run(context, args).await,
         StackCommand::Logs(args) => logs::run(context, args).await,

@@ -27,4 +27,4 @@ pub use logs::{ContainerLine, ProjectLog};
 pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
 pub use pull::PullError;
-pub use report::ContainerReport;
+pub use report::{ContainerReport, version};

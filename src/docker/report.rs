@@ -169,8 +169,8 @@ fn used(stats: &ContainerStatsResponse) -> Option<u64> {
     )
 }
 
-/// The tag of an image's name.
-fn version(image: &str) -> Option<&str> {
+/// The version of an image: the tag of its name.
+pub fn version(image: &str) -> Option<&str> {
     let name = image.rsplit('/').next()?;
     let name = name.split('@').next()?;
     Some(name.split_once(':')?.1)

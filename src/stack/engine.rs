@@ -183,6 +183,9 @@ pub trait Engine: Send + Sync {
     /// What would bring the stack to what is desired, a line for each step; nothing is changed.
     fn plan<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<Vec<String>>>;
 
+    /// Fetches what `desired` takes, in its newest state; what runs is left alone.
+    fn fetch<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<()>>;
+
     /// Starts the stack and waits, `patience` long, until every service says that it is ready.
     /// What of it runs as it should is left alone. When this fails or is interrupted by a signal, what it
     /// started is stopped again; data that was there is never removed.
@@ -195,6 +198,10 @@ pub trait Engine: Send + Sync {
         desired: &'a Desired,
         patience: Duration,
     ) -> BoxFuture<'a, Result<Stopped>>;
+
+    /// Brings a stack that runs to what is desired, with what of it is of another version than this
+    /// program's made anew; what is as it should be may be left alone.
+    fn update<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>>;
 
     /// Waits, `patience` long, until a stack that is starting is ready.
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;

@@ -107,6 +107,30 @@ pub async fn restart(
     }
 }
 
+/// Brings the stack of `project`, which runs, to the versions of this program, and records
+/// `settings`.
+///
+/// # Errors
+///
+/// What was recorded before holds again then.
+pub async fn update(
+    project: &Project,
+    _lock: &ChangeLock,
+    engine: &dyn Engine,
+    desired: &Desired,
+    settings: BTreeMap<String, String>,
+    patience: Duration,
+) -> Result<StackStatus> {
+    let recording = Recording::begin(project, engine.kind(), desired, settings)?;
+    if let Err(error) = engine.update(desired, patience).await {
+        recording.undo()?;
+        return Err(error);
+    }
+    let status = engine.status().await;
+    recording.complete(status.version_of(Service::Clickhouse))?;
+    Ok(status)
+}
+
 /// What runs already, once it is ready; `None` if nothing does, or what does stops.
 ///
 /// # Errors
@@ -156,6 +180,7 @@ impl Recording {
             Record::read(&path).map_err(|error| LifecycleError::Record(path.clone(), error))?;
         let last_version = previous
             .as_ref()
+            .filter(|previous| previous.engine == engine)
             .and_then(|previous| previous.clickhouse_version.clone());
         let recording = Self {
             record: Record {

@@ -30,6 +30,14 @@ pub enum DockerError {
         /// What came of the last attempt.
         reason: String,
     },
+    /// ClickHouse does not read what a newer one wrote.
+    #[error("ClickHouse {wanted} would not read the data, which ClickHouse {kept} wrote")]
+    Downgrade {
+        /// The version that is wanted.
+        wanted: String,
+        /// The version that the data was last used with.
+        kept: String,
+    },
     /// What was waited for is gone.
     #[error("the stack does not run any more")]
     Gone,
@@ -52,6 +60,7 @@ impl Failure for DockerError {
             Self::Unobservable(..) => Code::NoEngine,
             Self::PortHeld { .. } => Code::PortInUse,
             Self::NotReady { .. } => Code::NotReady,
+            Self::Downgrade { .. } => Code::ClickhouseNewer,
             Self::Gone => Code::NotRunning,
         }
     }
@@ -71,6 +80,11 @@ impl Failure for DockerError {
                     setting(*endpoint)
                 ))
             }
+            Self::Downgrade { .. } => Some(
+                "use the `telemetry` that started it; `telemetry backup` with that one and \
+                 `telemetry restore` into a new `--project` carries the data over"
+                    .to_owned(),
+            ),
             Self::NotReady { .. } => Some(
                 "`--wait-timeout` waits longer; `telemetry logs` shows what happens".to_owned(),
             ),

@@ -15,12 +15,12 @@ pub use error::DockerError;
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
-use super::{Desired, Endpoints, Project, told_to_stop};
+use super::{Desired, Endpoints, Project, Record, Service, told_to_stop};
 use crate::compose;
 use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
 use crate::docker::{
     ConnectError, Connection, Definition, ExecuteError, Execution, Observation, ProjectLog,
-    RolledBack, Surroundings,
+    RolledBack, Surroundings, version,
 };
 use crate::error::Result;
 use crate::output::Printer;
@@ -97,7 +97,26 @@ impl DockerEngine {
                 "the variable `{name}` is not set; a Compose file uses it without a default"
             ));
         }
-        Ok(Definition::new(&project, self.project.root())?)
+        let definition = Definition::new(&project, self.project.root())?;
+        self.check_version(&definition)?;
+        Ok(definition)
+    }
+
+    /// Refuses an older ClickHouse than the one that the data was last used with.
+    fn check_version(&self, definition: &Definition) -> Result<()> {
+        let record = Record::read(&self.project.record_path()).ok().flatten();
+        let kept = record.filter(|record| record.engine == EngineKind::Docker);
+        let kept = kept.and_then(|record| record.clickhouse_version);
+        let mut containers = definition.stack.containers.iter();
+        let wanted = containers.find(|it| it.service == Service::Clickhouse.as_str());
+        let wanted = wanted.and_then(|container| version(&container.image));
+        match (kept, wanted) {
+            (Some(kept), Some(wanted)) if is_older(wanted, &kept) => {
+                let wanted = wanted.to_owned();
+                Err(DockerError::Downgrade { wanted, kept }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn observe(
@@ -147,6 +166,24 @@ impl DockerEngine {
         }
     }
 
+    /// Pulls the images of `definition`, all at once.
+    async fn pull(&self, definition: &Definition) -> Result<()> {
+        let connection = self.connection().await?;
+        let containers = definition.stack.containers.iter();
+        let images: BTreeSet<&str> = containers.map(|it| it.image.as_str()).collect();
+        let directory = self.surroundings.config.as_deref();
+        let pulls = images
+            .iter()
+            .map(|image| connection.pull(image, directory, &self.printer));
+        tokio::select! {
+            pulled = try_join_all(pulls) => { pulled?; }
+            () = told_to_stop() => {
+                return Err(DockerError::Interrupted("nothing was changed").into());
+            }
+        }
+        Ok(())
+    }
+
     /// The definition of what shall be there and the plan that leads to it, with the images
     /// pulled that are to be pulled in any case.
     async fn prepare(&self, desired: &Desired) -> Result<(Definition, Plan)> {
@@ -156,18 +193,7 @@ impl DockerEngine {
         self.check_ports(desired, connection, &observation, None)?;
         let mut pull = self.options.pull;
         if pull == PullPolicy::Always {
-            let containers = definition.stack.containers.iter();
-            let images: BTreeSet<&str> = containers.map(|it| it.image.as_str()).collect();
-            let directory = self.surroundings.config.as_deref();
-            let pulls = images
-                .iter()
-                .map(|image| connection.pull(image, directory, &self.printer));
-            tokio::select! {
-                pulled = try_join_all(pulls) => { pulled?; }
-                () = told_to_stop() => {
-                    return Err(DockerError::Interrupted("nothing was changed").into());
-                }
-            }
+            self.pull(&definition).await?;
             observation = self.observe(connection, &definition).await?;
             pull = PullPolicy::Never;
         }
@@ -256,6 +282,17 @@ impl DockerEngine {
     }
 }
 
+/// Whether a version of ClickHouse is of an earlier release than another; false if either is no
+/// version, such as `latest`.
+fn is_older(version: &str, other: &str) -> bool {
+    // Within a release, which has a year and a number, versions read each other's data.
+    let release = |version: &str| -> Option<[u32; 2]> {
+        let mut numbers = version.split('.').map(|number| number.parse().ok());
+        Some([numbers.next()??, numbers.next()??])
+    };
+    matches!((release(version), release(other)), (Some(one), Some(other)) if one < other)
+}
+
 /// The engine counts in whole seconds.
 fn whole_seconds(patience: Duration) -> i32 {
     i32::try_from(patience.as_secs()).unwrap_or(i32::MAX)
@@ -298,6 +335,10 @@ impl Engine for DockerEngine {
         })
     }
 
+    fn fetch<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.pull(&self.definition(desired)?).await })
+    }
+
     fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.converge(desired, patience))
     }
@@ -319,6 +360,10 @@ impl Engine for DockerEngine {
             self.converge(desired, patience).await?;
             Ok(stopped)
         })
+    }
+
+    fn update<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.converge(desired, patience))
     }
 
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>> {
@@ -400,5 +445,24 @@ impl LogReader for DockerLog {
                 })
                 .collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_older;
+
+    #[test]
+    fn an_earlier_release_is_older_and_an_earlier_patch_is_not() {
+        for (version, other, expected) in [
+            ("26.8.20.9", "26.9.1.1", true),
+            ("26.8.20.9", "27.1", true),
+            ("26.8.20.9", "26.8.21.1", false),
+            ("26.10.1.1", "26.9.1.1", false),
+            ("latest", "26.9.1.1", false),
+            ("26.8.20.9", "head-alpine", false),
+        ] {
+            assert_eq!(is_older(version, other), expected, "{version} {other}");
+        }
     }
 }
