@@ -37,7 +37,7 @@ pub enum Code {
     PortInUse,
     /// A service did not become ready in time.
     NotReady,
-    /// A health probe failed.
+    /// A health probe failed, or what is received is not being stored.
     Unhealthy,
     /// An endpoint does not answer.
     Unreachable,

@@ -112,7 +112,7 @@ pub enum StackCommand {
     Update(UpdateArgs),
     /// Show what runs, where it listens, and how it is
     Status,
-    /// Probe every endpoint; exit 0 only if all answer, 4 if not
+    /// Probe every endpoint and the queues; exit 0 only if all is well, 4 if not
     Health(HealthArgs),
     /// Show the stack's log
     Logs(LogsArgs),

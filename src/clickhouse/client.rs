@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Query;
-use super::native::{GreetError, greet};
+use super::native::{self, HandshakeError};
 
 const USER: HeaderName = HeaderName::from_static("x-clickhouse-user");
 const PASSWORD: HeaderName = HeaderName::from_static("x-clickhouse-key");
@@ -68,16 +68,16 @@ impl Client {
         Query::new(self, sql.into()).database(DATABASE)
     }
 
-    /// Greets the server in its own protocol, at the address where that is spoken, and returns the
+    /// Shakes hands with the server in its own protocol, at the address of that, and returns the
     /// name and version that it gives itself.
     ///
     /// # Errors
     ///
     /// When nobody listens there, the user is refused, or something else answers.
-    pub async fn greet(&self, address: SocketAddr) -> Result<String, GreetError> {
+    pub async fn handshake(&self, address: SocketAddr) -> Result<String, HandshakeError> {
         let password = self.credentials.get(PASSWORD);
         let password = password.map(|value| String::from_utf8_lossy(value.as_bytes()));
-        greet(address, &self.user, &password.unwrap_or_default()).await
+        native::handshake(address, &self.user, &password.unwrap_or_default()).await
     }
 
     pub(super) fn post(&self) -> reqwest::RequestBuilder {

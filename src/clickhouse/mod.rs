@@ -26,7 +26,7 @@ pub use answer::{Answer, Summary};
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use exception::Exception;
-pub use native::GreetError;
+pub use native::HandshakeError;
 pub use query::Query;
 pub use result_set::{Column, Outcome, ResultSet};
 pub use table::DataTable;

@@ -1,4 +1,4 @@
-//! ClickHouse's own protocol, as far as it takes to see that a server speaks it: the greeting.
+//! ClickHouse's own protocol, as far as it takes to see that a server speaks it: the handshake.
 //!
 //! Both sides send a hello; then the server waits for queries. Numbers are LEB128, text is
 //! preceded by its length ([the protocol](https://clickhouse.com/docs/native-protocol/client)).
@@ -20,9 +20,9 @@ const REVISION: u64 = 54_058;
 /// The longest text that a server is believed to send.
 const LONGEST: u64 = 1 << 20;
 
-/// Why a server did not return the greeting.
+/// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
-pub enum GreetError {
+pub enum HandshakeError {
     /// It does not listen, or hangs up.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -34,13 +34,17 @@ pub enum GreetError {
     Foreign,
 }
 
-/// Greets the server at `address` as `user`, and returns the name and version that it gives
+/// Shakes hands with the server at `address` as `user`, and returns the name and version that it gives
 /// itself, as in `ClickHouse 26.8`.
 ///
 /// # Errors
 ///
 /// When nobody listens there, the user is refused, or something else answers.
-pub async fn greet(address: SocketAddr, user: &str, password: &str) -> Result<String, GreetError> {
+pub async fn handshake(
+    address: SocketAddr,
+    user: &str,
+    password: &str,
+) -> Result<String, HandshakeError> {
     let mut stream = TcpStream::connect(address).await?;
     let mut hello = Vec::new();
     number(&mut hello, HELLO);
@@ -62,9 +66,9 @@ pub async fn greet(address: SocketAddr, user: &str, password: &str) -> Result<St
         EXCEPTION => {
             let _code = stream.read_i32_le().await?;
             let _name = read_text(&mut stream).await?;
-            Err(GreetError::Refused(read_text(&mut stream).await?))
+            Err(HandshakeError::Refused(read_text(&mut stream).await?))
         }
-        _ => Err(GreetError::Foreign),
+        _ => Err(HandshakeError::Foreign),
     }
 }
 
@@ -77,7 +81,7 @@ fn text(packet: &mut Vec<u8>, text: &str) {
     packet.extend_from_slice(text.as_bytes());
 }
 
-async fn read_number(from: &mut (impl AsyncRead + Unpin)) -> Result<u64, GreetError> {
+async fn read_number(from: &mut (impl AsyncRead + Unpin)) -> Result<u64, HandshakeError> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
         let byte = from.read_u8().await?;
@@ -86,13 +90,13 @@ async fn read_number(from: &mut (impl AsyncRead + Unpin)) -> Result<u64, GreetEr
             return Ok(number);
         }
     }
-    Err(GreetError::Foreign)
+    Err(HandshakeError::Foreign)
 }
 
-async fn read_text(from: &mut (impl AsyncRead + Unpin)) -> Result<String, GreetError> {
+async fn read_text(from: &mut (impl AsyncRead + Unpin)) -> Result<String, HandshakeError> {
     let length = read_number(from).await?;
     if length > LONGEST {
-        return Err(GreetError::Foreign);
+        return Err(HandshakeError::Foreign);
     }
     let mut bytes = Vec::new();
     from.take(length).read_to_end(&mut bytes).await?;
@@ -107,8 +111,8 @@ async fn read_text(from: &mut (impl AsyncRead + Unpin)) -> Result<String, GreetE
 mod tests {
     use super::*;
 
-    /// Greets a server that answers with these bytes and then hangs up; what it was sent, too.
-    async fn greeted(answer: &'static [u8]) -> (Result<String, GreetError>, Vec<u8>) {
+    /// Shakes hands with a server that answers with these bytes and then hangs up; what it was sent, too.
+    async fn shaken_with(answer: &'static [u8]) -> (Result<String, HandshakeError>, Vec<u8>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
@@ -118,14 +122,14 @@ mod tests {
             stream.write_all(answer).await.unwrap();
             hello
         });
-        let greeting = greet(address, "mara", "secret").await;
-        (greeting, server.await.unwrap())
+        let outcome = handshake(address, "mara", "secret").await;
+        (outcome, server.await.unwrap())
     }
 
     #[tokio::test]
-    async fn a_server_that_returns_the_greeting_tells_its_version() {
-        let (greeting, sent) = greeted(b"\x00\x0aClickHouse\x1a\x08\xaa\xa6\x03\x03UTC").await;
-        assert_eq!(greeting.unwrap(), "ClickHouse 26.8");
+    async fn a_server_that_returns_the_hello_tells_its_version() {
+        let (outcome, sent) = shaken_with(b"\x00\x0aClickHouse\x1a\x08\xaa\xa6\x03\x03UTC").await;
+        assert_eq!(outcome.unwrap(), "ClickHouse 26.8");
         // Revision 54058 in three bytes, no database.
         assert_eq!(
             sent,
@@ -135,9 +139,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_told_in_the_servers_words() {
-        let (greeting, _) =
-            greeted(b"\x02\x04\x02\x00\x00\x0dDB::Exception\x0ewrong password\x00\x00").await;
-        assert_eq!(greeting.unwrap_err().to_string(), "wrong password");
+        let (outcome, _) =
+            shaken_with(b"\x02\x04\x02\x00\x00\x0dDB::Exception\x0ewrong password\x00\x00").await;
+        assert_eq!(outcome.unwrap_err().to_string(), "wrong password");
     }
 
     #[tokio::test]
@@ -147,8 +151,8 @@ mod tests {
             b"HTTP/1.1 400 Bad Request\r\n",
             b"\x00\xff\xff\xff\xff\xff",
         ] {
-            let (greeting, _) = greeted(answer).await;
-            assert!(greeting.is_err(), "{answer:?}: {greeting:?}");
+            let (outcome, _) = shaken_with(answer).await;
+            assert!(outcome.is_err(), "{answer:?}: {outcome:?}");
         }
     }
 }

@@ -1,9 +1,6 @@
 //! `telemetry dashboard`: open the dashboards in a browser.
 
-use std::{
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::io::{self, Write as _};
 
 use serde::Serialize;
 
@@ -13,11 +10,8 @@ use crate::{
     error::{Code, Failure, Result},
     output::{Output, Screen},
     settings::Variable,
-    stack::{Endpoint, EngineKind},
+    stack::{Endpoint, EngineKind, probe},
 };
-
-/// How long the dashboards may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the dashboards are.
 #[derive(Debug, Serialize)]
@@ -33,11 +27,11 @@ struct Dashboards {
 enum DashboardError {
     #[error("a stack on the {0} engine has no dashboards")]
     NotOffered(EngineKind),
-    #[error("the dashboards do not answer at {url}")]
+    #[error("the dashboards do not answer at {url}: {reason}")]
     Unreachable {
         url: String,
+        reason: String,
         start: String,
-        source: reqwest::Error,
     },
 }
 
@@ -66,16 +60,12 @@ pub(super) async fn run(context: &Context, args: &DashboardArgs) -> Result<()> {
     if endpoints.port(Endpoint::Dashboards).is_none() {
         return Err(DashboardError::NotOffered(context.engine_kind()).into());
     }
-    let url = endpoints.url(Endpoint::Dashboards);
-    let health = Context::http().get(format!("{url}/api/health"));
-    let answer = health.timeout(PATIENCE).send().await;
-    if let Err(source) = answer.and_then(reqwest::Response::error_for_status) {
-        return Err(DashboardError::Unreachable {
-            url,
-            start: context.command("start"),
-            source: source.without_url(),
-        }
-        .into());
+    let (http, clickhouse) = (Context::http(), context.clickhouse());
+    let probed = probe(&http, &endpoints, &clickhouse, Endpoint::Dashboards).await;
+    let url = probed.url;
+    if let Some(reason) = probed.reason {
+        let start = context.command("start");
+        return Err(DashboardError::Unreachable { url, reason, start }.into());
     }
     let password = &context.settings.grafana_admin_password.value;
     let password = match Variable::GrafanaAdminPassword.default_value() {

@@ -11,7 +11,6 @@ use crate::{
     cli::HealthArgs,
     context::Context,
     error::{Code, Failure, Result},
-    otlp::Signal,
     output::{Output, Screen, Table, Unit, figures},
     stack::{Flow, Probe, RunState, flows, obstruction, probe_all},
 };
@@ -19,7 +18,7 @@ use crate::{
 /// How long to wait between two rounds of probes.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// What every probe found.
+/// What every probe found, and the collector says.
 #[derive(Debug, Serialize)]
 struct Report {
     healthy: bool,
@@ -45,7 +44,7 @@ enum Unhealthy {
         all: usize,
         hint: String,
     },
-    #[error("the collector does not get rid of what it has: {obstruction}")]
+    #[error("the collector does not store what it has: {obstruction}")]
     Obstructed { obstruction: String, hint: String },
 }
 
@@ -183,18 +182,13 @@ impl Collector {
             table = table.right(column);
         }
         for flow in &self.flows {
-            let items = match flow.signal {
-                Signal::Traces => "spans",
-                Signal::Logs => "log records",
-                Signal::Metrics => "metric points",
-            };
             let queued = format!(
                 "{} ({} %)",
                 figures::bytes(flow.queued_bytes),
                 flow.fullness()
             );
             let counts = [flow.stored, flow.lost, flow.refused].map(figures::count);
-            table.row([items.to_owned(), queued].into_iter().chain(counts));
+            table.row([flow.signal.to_string(), queued].into_iter().chain(counts));
         }
         table
     }

@@ -222,14 +222,13 @@ fn describe(
         .as_ref()
         .and_then(|record| record.settings.get("CLICKHOUSE_USER"))
         .unwrap_or(&settings.clickhouse_user.value);
-    let mut next = vec![
+    let next = [
         ("test", "sends sample telemetry and finds it again"),
         ("env", "points OpenTelemetry SDKs at the stack"),
+        ("dashboard", "shows what came in"),
         ("status", "shows how it is"),
     ];
-    if endpoints.dashboards.is_some() {
-        next.insert(2, ("dashboard", "shows what came in"));
-    }
+    let is_offered = |name| name != "dashboard" || endpoints.dashboards.is_some();
     Started {
         project: project.name().to_owned(),
         outcome,
@@ -246,6 +245,7 @@ fn describe(
         elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         next: next
             .into_iter()
+            .filter(|(name, _)| is_offered(*name))
             .map(|(name, does)| match name {
                 "env" => (format!("eval \"$({})\"", context.command(name)), does),
                 _ => (context.command(name), does),

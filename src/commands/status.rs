@@ -27,7 +27,7 @@ struct Report {
     reason: Option<String>,
     /// Which Docker engine runs it, and why that one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    runner: Option<String>,
+    container_engine: Option<String>,
     /// When it was last started, if it ever was.
     started_at: Option<Timestamp>,
     services: Vec<ServiceStatus>,
@@ -75,15 +75,15 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         )),
         _ => None,
     };
-    if let Some(runner) = &status.runner {
-        context.printer.detail(runner);
+    if let Some(container_engine) = &status.container_engine {
+        context.printer.detail(container_engine);
     }
     context.printer.print(&Report {
         project: project.name().to_owned(),
         engine: engine.kind(),
         state: status.state,
         reason: status.reason,
-        runner: status.runner,
+        container_engine: status.container_engine,
         started_at: context.record.as_ref().map(|record| record.started_at),
         services: status.services,
         endpoints: endpoints

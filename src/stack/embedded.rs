@@ -396,7 +396,7 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
     StackStatus {
         state,
         reason,
-        runner: None,
+        container_engine: None,
         services: [Service::Collector, Service::Clickhouse]
             .map(|service| service_status(service, state, account))
             .into(),

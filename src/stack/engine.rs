@@ -117,7 +117,7 @@ pub struct StackStatus {
     /// Why `state` is unknown, or another remark.
     pub reason: Option<String>,
     /// What runs it, beside this program: which Docker engine, and why that one.
-    pub runner: Option<String>,
+    pub container_engine: Option<String>,
     /// Each service.
     pub services: Vec<ServiceStatus>,
 }

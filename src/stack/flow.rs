@@ -25,7 +25,7 @@ pub struct Flow {
     /// What waits to be stored, in bytes.
     pub queued_bytes: u64,
     /// The most that may wait, in bytes.
-    pub queue_bytes: u64,
+    pub queue_capacity_bytes: u64,
     /// Items that were stored.
     pub stored: u64,
     /// Items that could not be stored, and are lost.
@@ -38,7 +38,7 @@ impl Flow {
     /// How much of the queue is used, in percent.
     pub fn fullness(&self) -> u64 {
         (self.queued_bytes * 100)
-            .checked_div(self.queue_bytes)
+            .checked_div(self.queue_capacity_bytes)
             .unwrap_or_default()
     }
 }
@@ -88,18 +88,18 @@ pub async fn obstruction(
 }
 
 fn read(signal: Signal, metrics: &str) -> Flow {
-    let (kind, items) = match signal {
-        Signal::Traces => ("traces", "spans"),
-        Signal::Logs => ("logs", "log_records"),
-        Signal::Metrics => ("metrics", "metric_points"),
+    let items = match signal {
+        Signal::Traces => "spans",
+        Signal::Logs => "log_records",
+        Signal::Metrics => "metric_points",
     };
-    let of_kind = format!("data_type=\"{kind}\"");
+    let of_signal = format!("data_type=\"{signal}\"");
     let sum = |name: &str, label: &str| -> u64 { samples(metrics, name, label).sum() };
     let items = |prefix: &str| sum(&format!("otelcol_{prefix}_{items}"), "");
     Flow {
         signal,
-        queued_bytes: sum("otelcol_exporter_queue_size", &of_kind),
-        queue_bytes: sum("otelcol_exporter_queue_capacity", &of_kind),
+        queued_bytes: sum("otelcol_exporter_queue_size", &of_signal),
+        queue_capacity_bytes: sum("otelcol_exporter_queue_capacity", &of_signal),
         stored: items("exporter_sent"),
         lost: items("exporter_send_failed"),
         refused: items("receiver_refused") + items("receiver_failed"),
@@ -155,7 +155,7 @@ otelcol_receiver_failed_spans{receiver="otlp",transport="http"} 6
         let expected = Flow {
             signal: Signal::Traces,
             queued_bytes: 963_367_641,
-            queue_bytes: 1 << 30,
+            queue_capacity_bytes: 1 << 30,
             stored: 75,
             lost: 3,
             refused: 15,

@@ -64,12 +64,8 @@ pub async fn start(
         return Ok(Start::AlreadyRunning(status));
     }
     let recording = Recording::begin(project, engine.kind(), desired, settings)?;
-    if let Err(error) = engine.start(desired, patience).await {
-        recording.undo()?;
-        return Err(error);
-    }
-    let status = engine.status().await;
-    recording.complete(status.version_of(Service::Clickhouse))?;
+    let started = engine.start(desired, patience).await;
+    let ((), status) = recording.end(engine, started).await?;
     Ok(Start::Started(status))
 }
 
@@ -94,17 +90,8 @@ pub async fn restart(
     patience: Duration,
 ) -> Result<(Stopped, StackStatus)> {
     let recording = Recording::begin(project, engine.kind(), desired, settings)?;
-    match engine.restart(desired, patience).await {
-        Ok(stopped) => {
-            let status = engine.status().await;
-            recording.complete(status.version_of(Service::Clickhouse))?;
-            Ok((stopped, status))
-        }
-        Err(error) => {
-            recording.undo()?;
-            Err(error)
-        }
-    }
+    let restarted = engine.restart(desired, patience).await;
+    recording.end(engine, restarted).await
 }
 
 /// Brings the stack of `project`, which runs, to the versions of this program, and records
@@ -122,12 +109,8 @@ pub async fn update(
     patience: Duration,
 ) -> Result<StackStatus> {
     let recording = Recording::begin(project, engine.kind(), desired, settings)?;
-    if let Err(error) = engine.update(desired, patience).await {
-        recording.undo()?;
-        return Err(error);
-    }
-    let status = engine.status().await;
-    recording.complete(status.version_of(Service::Clickhouse))?;
+    let updated = engine.update(desired, patience).await;
+    let ((), status) = recording.end(engine, updated).await?;
     Ok(status)
 }
 
@@ -197,6 +180,22 @@ impl Recording {
         };
         recording.write(&recording.record)?;
         Ok(recording)
+    }
+
+    /// Ends with what became of the stack: it runs, as it says itself, or what was recorded before
+    /// holds again.
+    async fn end<T>(self, engine: &dyn Engine, outcome: Result<T>) -> Result<(T, StackStatus)> {
+        match outcome {
+            Ok(value) => {
+                let status = engine.status().await;
+                self.complete(status.version_of(Service::Clickhouse))?;
+                Ok((value, status))
+            }
+            Err(error) => {
+                self.undo()?;
+                Err(error)
+            }
+        }
     }
 
     /// The stack runs, with this version of ClickHouse.

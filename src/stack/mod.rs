@@ -26,7 +26,7 @@ pub use flow::{Flow, flows, obstruction};
 pub use lifecycle::{LifecycleError, Recording, Start};
 pub use memory::resident_bytes;
 pub use port_holder::PortHolder;
-pub use probe::{Probe, probe_all};
+pub use probe::{Probe, probe, probe_all};
 pub use project::{ChangeLock, Project, ProjectError};
 pub use record::Record;
 pub use replace_file::replace_file;

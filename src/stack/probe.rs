@@ -39,36 +39,44 @@ pub async fn probe_all(
     endpoints: &Endpoints,
     clickhouse: &Client,
 ) -> Vec<Probe> {
-    let probe = |endpoint| async move {
-        let url = endpoints.url(endpoint);
-        let started = Instant::now();
-        let answer = async {
-            match endpoint {
-                Endpoint::OtlpHttp => otlp_http(http, &url).await,
-                Endpoint::OtlpGrpc => otlp_grpc(&url).await,
-                Endpoint::ClickhouseHttp => select_one(clickhouse).await,
-                Endpoint::ClickhouseNative => {
-                    greeting(endpoints.address(endpoint), clickhouse).await
-                }
-                Endpoint::Dashboards => dashboards(http, &url).await,
-                Endpoint::Health => health(http, &url).await,
-                Endpoint::CollectorMetrics => collector_metrics(http, &url).await,
-            }
-        };
-        let outcome = match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(format!("no answer within {PATIENCE:?}")),
-        };
-        Probe {
-            endpoint,
-            question: question(endpoint),
-            passed: outcome.is_ok(),
-            latency_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            reason: outcome.err(),
-            url,
+    let probes = endpoints
+        .offered()
+        .map(|endpoint| probe(http, endpoints, clickhouse, endpoint));
+    futures_util::future::join_all(probes).await
+}
+
+/// Probes one endpoint, which must be offered.
+pub async fn probe(
+    http: &reqwest::Client,
+    endpoints: &Endpoints,
+    clickhouse: &Client,
+    endpoint: Endpoint,
+) -> Probe {
+    let url = endpoints.url(endpoint);
+    let started = Instant::now();
+    let answer = async {
+        match endpoint {
+            Endpoint::OtlpHttp => otlp_http(http, &url).await,
+            Endpoint::OtlpGrpc => otlp_grpc(&url).await,
+            Endpoint::ClickhouseHttp => select_one(clickhouse).await,
+            Endpoint::ClickhouseNative => handshake(endpoints.address(endpoint), clickhouse).await,
+            Endpoint::Dashboards => dashboards(http, &url).await,
+            Endpoint::Health => health(http, &url).await,
+            Endpoint::CollectorMetrics => collector_metrics(http, &url).await,
         }
     };
-    futures_util::future::join_all(endpoints.offered().map(probe)).await
+    let outcome = match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+    };
+    Probe {
+        endpoint,
+        question: question(endpoint),
+        passed: outcome.is_ok(),
+        latency_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        reason: outcome.err(),
+        url,
+    }
 }
 
 /// What a probe asks, in a few words.
@@ -76,7 +84,7 @@ const fn question(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::OtlpHttp | Endpoint::OtlpGrpc => "export of no spans",
         Endpoint::ClickhouseHttp => "SELECT 1",
-        Endpoint::ClickhouseNative => "greeting",
+        Endpoint::ClickhouseNative => "handshake",
         Endpoint::Dashboards => "GET /api/health",
         Endpoint::Health => "GET /",
         Endpoint::CollectorMetrics => "GET /metrics",
@@ -120,9 +128,9 @@ async fn health(http: &reqwest::Client, url: &str) -> Result<(), String> {
 
 /// A connection alone would say nothing: Docker takes it, whether or not somebody listens in the
 /// container.
-async fn greeting(address: SocketAddr, clickhouse: &Client) -> Result<(), String> {
-    let greeted = clickhouse.greet(address).await;
-    greeted.map(drop).map_err(|error| told(&error))
+async fn handshake(address: SocketAddr, clickhouse: &Client) -> Result<(), String> {
+    let shaken = clickhouse.handshake(address).await;
+    shaken.map(drop).map_err(|error| told(&error))
 }
 
 /// Grafana's own account of its health.

@@ -43,7 +43,7 @@ impl DockerEngine {
         StackStatus {
             state: overall(&services, !reports.is_empty()),
             reason: None,
-            runner: Some(format!(
+            container_engine: Some(format!(
                 "Docker Engine {} at {}",
                 connection.engine_version, connection.endpoint
             )),
@@ -56,7 +56,7 @@ fn unknown(reason: String) -> StackStatus {
     StackStatus {
         state: RunState::Unknown,
         reason: Some(reason),
-        runner: None,
+        container_engine: None,
         services: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@
 //! that the embedded engine gives them, and of `/etc/clickhouse-server/config.d` the share of the
 //! container's memory. Under the name `clickhouse-client` the program is a client.
 //!
-//! Not honoured: of the native protocol on port 9000, everything after the greeting, and everything
+//! Not honoured: of the native protocol on port 9000, everything after the handshake, and everything
 //! else in the configuration files.
 
 #![allow(

@@ -1,4 +1,4 @@
-//! The greeting of the native protocol, which is how a client sees that somebody speaks it. Then
+//! The handshake of the native protocol, which is how a client sees that somebody speaks it. Then
 //! the connection is closed: queries are for the HTTP interface.
 
 use std::io::{self, ErrorKind};
@@ -13,18 +13,18 @@ const HELLO: u8 = 0;
 const EXCEPTION: u8 = 2;
 const AUTHENTICATION_FAILED: i32 = 516;
 
-/// Greets whoever connects, until it is dropped.
+/// Shakes hands with whoever connects, until it is dropped.
 pub async fn serve(listener: TcpListener, credentials: &Credentials) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         let credentials = credentials.clone();
-        tokio::spawn(async move { greet(stream, &credentials).await });
+        tokio::spawn(async move { shake_hands(stream, &credentials).await });
     }
 }
 
-async fn greet(mut stream: TcpStream, credentials: &Credentials) -> io::Result<()> {
+async fn shake_hands(mut stream: TcpStream, credentials: &Credentials) -> io::Result<()> {
     if stream.read_u8().await? != HELLO {
         return Ok(());
     }

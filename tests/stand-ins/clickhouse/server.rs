@@ -34,7 +34,7 @@ pub fn run() -> Outcome {
     let is_new = image::volume_is_new();
     let engine = boot(&PathBuf::from(library))?;
     tracing::info!(
-        "a stand-in for ClickHouse: chDB's engine {}, with no more of the native protocol than its greeting",
+        "a stand-in for ClickHouse: chDB's engine {}, with no more of the native protocol than its handshake",
         engine.version()
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
