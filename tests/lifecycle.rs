@@ -491,3 +491,26 @@ fn default_passwords_are_not_exposed_to_the_network() {
     hint: set `CLICKHOUSE_GRAFANA_PASSWORD` in the environment or in `.env`, or leave out `--host`
     ");
 }
+
+#[test]
+fn an_update_leaves_alone_what_is_up_to_date() {
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let server = stack.server();
+    let update = || stack.telemetry("update").output().stdout;
+    assert_eq!(update(), "`telemetry` is up to date\n");
+    assert_eq!(stack.server(), server);
+
+    let record = stack.directory().join("stack.json");
+    let text = std::fs::read_to_string(&record).expect("it is there");
+    let older = text.replace(env!("CARGO_PKG_VERSION"), "0.0.9");
+    std::fs::write(&record, older).expect("it is ours");
+    assert!(update().starts_with("Updated `telemetry`\n"));
+    assert_ne!(stack.server(), server);
+    assert_eq!(update(), "`telemetry` is up to date\n");
+
+    stack.telemetry("stop").output();
+    let stopped = "`telemetry` does not run; what it takes is here for the next start\n";
+    assert_eq!(update(), stopped);
+}

@@ -292,9 +292,19 @@ impl Engine for EmbeddedEngine {
         })
     }
 
-    fn update<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
-        // The program and its library are one, and are changed together.
-        Box::pin(async move { self.restart(desired, patience).await.map(drop) })
+    fn update<'a>(
+        &'a self,
+        desired: &'a Desired,
+        as_recorded: bool,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            // The versions of its library go with those of the program.
+            if !as_recorded {
+                self.restart(desired, patience).await?;
+            }
+            Ok(())
+        })
     }
 
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>> {

@@ -200,8 +200,14 @@ pub trait Engine: Send + Sync {
     ) -> BoxFuture<'a, Result<Stopped>>;
 
     /// Brings a stack that runs to what is desired, with what of it is of another version than this
-    /// program's made anew; what is as it should be may be left alone.
-    fn update<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>>;
+    /// program's made anew, and the rest left alone. `as_recorded` says that it was started by a
+    /// program of this version, with what is desired now.
+    fn update<'a>(
+        &'a self,
+        desired: &'a Desired,
+        as_recorded: bool,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<()>>;
 
     /// Waits, `patience` long, until a stack that is starting is ready.
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;

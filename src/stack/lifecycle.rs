@@ -109,7 +109,8 @@ pub async fn update(
     patience: Duration,
 ) -> Result<StackStatus> {
     let recording = Recording::begin(project, engine.kind(), desired, settings)?;
-    let updated = engine.update(desired, patience).await;
+    let as_recorded = recording.changes_nothing();
+    let updated = engine.update(desired, as_recorded, patience).await;
     let ((), status) = recording.end(engine, updated).await?;
     Ok(status)
 }
@@ -180,6 +181,19 @@ impl Recording {
         };
         recording.write(&recording.record)?;
         Ok(recording)
+    }
+
+    /// Whether the stack was last started by a program of this version in the same way.
+    fn changes_nothing(&self) -> bool {
+        let Self {
+            previous, record, ..
+        } = self;
+        previous.as_ref().is_some_and(|previous| {
+            previous.telemetry_version == record.telemetry_version
+                && previous.engine == record.engine
+                && previous.endpoints == record.endpoints
+                && previous.settings == record.settings
+        })
     }
 
     /// Ends with what became of the stack: it runs, as it says itself, or what was recorded before

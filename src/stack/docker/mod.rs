@@ -362,7 +362,13 @@ impl Engine for DockerEngine {
         })
     }
 
-    fn update<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
+    fn update<'a>(
+        &'a self,
+        desired: &'a Desired,
+        _: bool,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<()>> {
+        // A look at the containers tells more than the record.
         Box::pin(self.converge(desired, patience))
     }
 
