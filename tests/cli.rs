@@ -282,6 +282,12 @@ fn env_points_sdks_at_the_stack() {
       "OTEL_LOGS_EXPORTER": "otlp"
     }
     "#);
+    // The collector would refuse what it sends over OTLP.
+    let on_docker = |sdk: &str| {
+        let run = sandbox.telemetry(&format!("env --sdk {sdk}"));
+        run.env("TELEMETRY_ENGINE", "docker").output().stdout
+    };
+    assert_eq!(on_docker("automagik"), on_docker("automagik-clickhouse"));
     let run = sandbox.telemetry("env --sdk otel --protocol grpc");
     assert_snapshot!(run.snapshot(), @"
     exit status: 0

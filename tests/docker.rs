@@ -3,9 +3,10 @@
 
 mod support;
 
-use std::{net::TcpListener, process::Command};
+use std::{collections::BTreeMap, net::TcpListener, process::Command};
 
 use support::{
+    clients::{self, Clients},
     docker::{DockerStack, docker},
     eventually,
 };
@@ -49,7 +50,8 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     let again = stack.telemetry("start --engine docker").output();
     assert!(again.stdout.contains("already running"), "{}", again.stdout);
     let dry = stack.telemetry("restart --dry-run").output();
-    assert_eq!(dry.stdout, "Nothing to do\n");
+    let all = "1. stop everything and start it again (nothing has changed)\n";
+    assert_eq!(dry.stdout, all);
     assert_eq!(stack.ids(), ids);
 
     // A stop leaves the data, and nothing else.
@@ -71,6 +73,37 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     assert_eq!(cleaned.status, Some(0), "{}", cleaned.stderr);
     for kind in ["ps --all", "network ls", "volume ls"] {
         assert_eq!(stack.has(kind), [""; 0], "{kind}");
+    }
+}
+
+/// What `telemetry env` prints is all that these are told.
+#[test]
+fn sdks_deliver_with_the_variables_of_env() {
+    let (Some(clients), Some(stack)) = (Clients::installed(), DockerStack::prepare("sdks")) else {
+        return;
+    };
+    stack.start();
+    let printed = stack.telemetry("env --as json").output().stdout;
+    let variables: BTreeMap<String, String> = serde_json::from_str(&printed).expect("it is JSON");
+    for (sdk, spans) in [("otel", 5), ("automagik", 2)] {
+        let mut python = clients.python();
+        python.arg(clients::program(&format!("{sdk}.py")));
+        let mut node = clients.node();
+        node.arg(clients::program(&format!("{sdk}.js")));
+        for (language, mut client) in [("python", python), ("node", node)] {
+            let service = format!("{sdk}-{language}");
+            client.arg(&service);
+            clients::run(client, stack.sandbox.home(), &variables);
+            let expected = [("traces", spans), ("logs", 1)];
+            for (table, rows) in expected {
+                let sql =
+                    format!("SELECT count() AS n FROM {table} WHERE service_name = '{service}'");
+                eventually(&format!("{service} is in {table}"), || {
+                    let counted = stack.telemetry("query --format json").arg(&sql).json();
+                    counted["data"]["rows"][0][0] == rows
+                });
+            }
+        }
     }
 }
 

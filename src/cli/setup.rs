@@ -33,7 +33,7 @@ pub enum Sdk {
     All,
     /// Any OpenTelemetry SDK
     Otel,
-    /// automagik-telemetry, which sends over OTLP
+    /// automagik-telemetry, in the way that the stack's engine takes
     Automagik,
     /// automagik-telemetry, which inserts into ClickHouse
     AutomagikClickhouse,

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     output::{Output, Screen},
     settings::Settings,
-    stack::Endpoint,
+    stack::{Endpoint, EngineKind},
 };
 
 type Variable = (&'static str, String);
@@ -27,17 +27,21 @@ struct Variables {
 /// Prints the variables.
 pub(super) fn run(context: &Context, args: &EnvArgs) -> Result<()> {
     context.printer.print(&Variables {
-        list: variables(&context.settings, args),
+        list: variables(&context.settings, context.engine_kind(), args),
         form: args.form,
     })
 }
 
-fn variables(settings: &Settings, args: &EnvArgs) -> Vec<Variable> {
+fn variables(settings: &Settings, engine: EngineKind, args: &EnvArgs) -> Vec<Variable> {
     let otel = || otel(settings, args.protocol);
+    let automagik = || match engine.takes_long_trace_ids() {
+        true => automagik(settings),
+        false => automagik_clickhouse(settings),
+    };
     match args.sdk {
-        Sdk::All => [otel(), automagik(settings)].concat(),
+        Sdk::All => [otel(), automagik()].concat(),
         Sdk::Otel => otel(),
-        Sdk::Automagik => automagik(settings),
+        Sdk::Automagik => automagik(),
         Sdk::AutomagikClickhouse => automagik_clickhouse(settings),
     }
 }

@@ -26,7 +26,10 @@ pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
     let kind = engine.kind();
     let desired = context.settings.desired(|endpoint| kind.offers(endpoint));
     if args.dry_run {
-        let steps = engine.plan(&desired).await?;
+        let mut steps = engine.plan(&desired).await?;
+        if steps.is_empty() {
+            steps.push("1. stop everything and start it again (nothing has changed)".to_owned());
+        }
         return context.printer.print(&DryRun { steps });
     }
     let lock = lock(context, &project, patience).await?;

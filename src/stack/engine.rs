@@ -36,6 +36,12 @@ impl EngineKind {
         matches!(self, Self::Docker)
     }
 
+    /// Whether it takes spans in whose trace ids are longer than OpenTelemetry's, as
+    /// automagik-telemetry sends them. The collector refuses their requests.
+    pub const fn takes_long_trace_ids(self) -> bool {
+        matches!(self, Self::Embedded)
+    }
+
     /// Whether stacks on it have this endpoint.
     pub const fn offers(self, endpoint: Endpoint) -> bool {
         match self {
