@@ -104,6 +104,10 @@ fn measure() {
         "< 800 MB after 10 M",
     );
     figures.add("most of it at any time", megabytes(after.peak), "");
+    sleep(IDLE);
+    let rested = stack.usage();
+    let name = format!("resident memory {} s later", IDLE.as_secs());
+    figures.add(&name, megabytes(rested.resident), "< 800 MB after 10 M");
     let bytes = stack.bytes_per_row("telemetry", "traces");
     figures.add(
         "on disk, merged",
