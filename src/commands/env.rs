@@ -34,9 +34,12 @@ pub(super) fn run(context: &Context, args: &EnvArgs) -> Result<()> {
 
 fn variables(settings: &Settings, engine: EngineKind, args: &EnvArgs) -> Vec<Variable> {
     let otel = || otel(settings, args.protocol);
-    let automagik = || match engine.takes_long_trace_ids() {
-        true => automagik(settings),
-        false => automagik_clickhouse(settings),
+    let automagik = || {
+        if engine.takes_long_trace_ids() {
+            automagik(settings)
+        } else {
+            automagik_clickhouse(settings)
+        }
     };
     match args.sdk {
         Sdk::All => [otel(), automagik()].concat(),
