@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conformance;
 mod engine;
 mod faults;
 mod interruptions;

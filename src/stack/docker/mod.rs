@@ -351,10 +351,11 @@ async fn unless_told_to_stop<T>(
 
 /// Whoever is told to stop twice does not wait until all is undone, as an engine that does not
 /// answer would have it.
-async fn unless_insisted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn unless_insisted<T>(printer: &Printer, work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut signals = StopSignals::listen();
     let insisted = async {
         signals.next().await;
+        printer.status("Undoing what was done; whoever interrupts again leaves it so");
         signals.next().await;
     };
     tokio::select! {
@@ -411,7 +412,7 @@ impl Engine for DockerEngine {
     }
 
     fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
-        Box::pin(unless_insisted(async move {
+        Box::pin(unless_insisted(&self.printer, async move {
             let mut signals = StopSignals::listen();
             let pull = self.options.pull;
             self.converge(&mut signals, desired, pull, patience).await
@@ -423,7 +424,7 @@ impl Engine for DockerEngine {
         desired: &'a Desired,
         patience: Duration,
     ) -> BoxFuture<'a, Result<Stopped>> {
-        Box::pin(unless_insisted(async move {
+        Box::pin(unless_insisted(&self.printer, async move {
             let mut signals = StopSignals::listen();
             let mut pull = self.options.pull;
             let looks = self.prepare(desired, pull);

@@ -36,7 +36,6 @@ impl Named {
             ("GET", ["json"]) => self.inspect(),
             ("POST", ["start"]) => self.start(),
             ("POST", ["stop"]) => self.stop(0),
-            ("POST", ["kill"]) => self.stop(137),
             ("POST", ["unpause"]) => self.unpause(),
             ("POST", ["rename"]) => self.rename(call.option("name").unwrap_or_default()),
             ("POST", ["wait"]) => self.wait(),
@@ -157,6 +156,13 @@ impl Named {
         if !container.status.runs() {
             return empty(304);
         }
+        // Between two runs there is nothing to stop, and the last end is what is known.
+        let restarting = container.status == Status::Restarting;
+        let code = if restarting {
+            container.exit_code
+        } else {
+            code
+        };
         container.ends(code, Status::Exited);
         let id = container.id.clone();
         state.note_end(&id);

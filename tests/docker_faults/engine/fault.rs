@@ -225,7 +225,7 @@ impl Faults {
 }
 
 /// Whether `text` is what `pattern` says, where `*` is anything.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => {

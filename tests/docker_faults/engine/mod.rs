@@ -151,6 +151,12 @@ impl FakeEngine {
         locked(&self.shared.calls).clear();
     }
 
+    /// Waits until such a call has come.
+    pub fn is_called(&self, pattern: &str) {
+        let is = |call: &Call| fault::matches(pattern, &call.to_string());
+        self.eventually(pattern, |_| locked(&self.shared.calls).iter().any(is));
+    }
+
     /// Waits until its state is so.
     pub fn eventually(&self, what: &str, condition: impl Fn(&State) -> bool) {
         let deadline = Instant::now() + PATIENCE;

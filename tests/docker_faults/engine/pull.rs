@@ -77,9 +77,17 @@ pub fn pull(shared: Arc<Shared>, call: &Call, said: Option<Vec<Said>>) -> Answer
         if fails {
             return None;
         }
-        shared.state().add_image(&image);
+        let mut state = shared.state();
+        let is_new = !state.images.contains_key(&image);
+        state.add_image(&image);
+        drop(state);
         shared.change();
-        let told = format!("Status: Downloaded newer image for {image}");
+        let outcome = if is_new {
+            "Downloaded newer image"
+        } else {
+            "Image is up to date"
+        };
+        let told = format!("Status: {outcome} for {image}");
         Some(Ok(json!({ "status": told })))
     });
     let lines = futures_util::stream::once(async { Some(Ok(beginning)) })
