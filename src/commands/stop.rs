@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     error::Result,
     output::{Output, Screen, Unit},
-    stack::Stopped,
+    stack::{RunState, Stopped},
 };
 
 /// The stack does not run any more.
@@ -37,6 +37,10 @@ pub(super) async fn run(context: &Context, args: &StopArgs) -> Result<()> {
 /// Stops the stack, and warns when that did not go well.
 pub(super) async fn stop(context: &Context, patience: Duration) -> Result<Stopped> {
     let engine = context.engine();
+    // What does not run may still be there.
+    if engine.status().await.state == RunState::NotRunning && !engine.has_remains().await {
+        return Ok(Stopped::NotRunning);
+    }
     let _progress = context.printer.progress("Stopping", None, Unit::Items);
     let outcome = engine.stop(patience).await?;
     if outcome == Stopped::Killed {
