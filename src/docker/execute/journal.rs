@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::query_parameters::{
-    RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
+    StartContainerOptions,
 };
 use futures_util::future::join_all;
 
@@ -20,6 +21,8 @@ pub(super) struct Journal {
     /// Containers that it made, by name; what each is called for good, which is its id where that
     /// is known: the name may be another's by the time that all is undone.
     created: BTreeMap<String, String>,
+    /// Containers that were there and that it has set aside: their names, and those meanwhile.
+    set_aside: BTreeMap<String, String>,
     /// Containers that were there and that it stopped.
     stopped: BTreeSet<String>,
     /// Containers that were there and that it started.
@@ -71,16 +74,30 @@ impl Journal {
     }
 
     pub(super) fn removed(&mut self, name: &str) {
+        let mut set_aside = self.set_aside.iter();
+        let original = set_aside.find_map(|(original, aside)| (aside == name).then_some(original));
+        let original = original.map_or_else(|| name.to_owned(), Clone::clone);
+        self.set_aside.remove(&original);
         // What did not run before it was removed is what broken-off runs leave.
-        self.removed |= self.stopped.remove(name);
+        self.removed |= self.stopped.remove(&original);
     }
 
     /// Where it has only one of the two names, and no id is known, the other is nobody's.
     pub(super) fn renamed(&mut self, from: &str, to: &str) {
-        if let Some(id) = self.created.get(from) {
-            let id = if id == from { to } else { id };
-            self.created.insert(to.to_owned(), id.to_owned());
+        match self.created.get(from) {
+            Some(id) => {
+                let id = if id == from { to } else { id };
+                self.created.insert(to.to_owned(), id.to_owned());
+            }
+            None => {
+                self.set_aside.insert(from.to_owned(), to.to_owned());
+            }
         }
+    }
+
+    /// Whether a container only waits to be removed.
+    pub(super) fn is_set_aside(&self, name: &str) -> bool {
+        self.set_aside.values().any(|aside| aside == name)
     }
 }
 
@@ -114,6 +131,10 @@ impl Execution<'_> {
         }
         if journal.removed {
             return RolledBack::Gone;
+        }
+        for (name, aside) in journal.set_aside {
+            let options = RenameContainerOptionsBuilder::new().name(&name).build();
+            all &= self.is_undone(&name, docker.rename_container(&aside, options).await);
         }
         for name in journal.stopped {
             let options = None::<StartContainerOptions>;

@@ -111,6 +111,15 @@ impl Execution<'_> {
             Action::Remove { name } => {
                 let options = RemoveContainerOptionsBuilder::new().build();
                 let removed = unless_gone(docker.remove_container(name, Some(options)).await);
+                if let Err(error) = &removed
+                    && self.journal().is_set_aside(name)
+                {
+                    // All else is done by now.
+                    self.printer.warn(format!(
+                        "{name}, which was replaced, is not removed: {error}; the next change does so"
+                    ));
+                    return Ok(());
+                }
                 if may_be_done(&removed) {
                     self.journal().removed(name);
                 }

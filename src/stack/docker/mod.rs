@@ -238,7 +238,7 @@ impl DockerEngine {
             let observation = self.observe(connection, &definition).await?;
             self.check_ports(desired, connection, &observation, None)?;
         }
-        Err(after(error, rolled_back))
+        Err(after(error, rolled_back, &self.printer))
     }
 
     /// Undoes what was done. A stack that cannot be as it was goes altogether.
@@ -270,7 +270,10 @@ impl DockerEngine {
         let execution = Execution::new(connection, &nothing, &self.printer, readiness);
         match execution.run(&plan, signals.next()).await {
             Ok(()) => Ok(execution.has_killed()),
-            Err(error) => Err(after(error, self.roll_back(&execution).await)),
+            Err(error) => {
+                let rolled_back = self.roll_back(&execution).await;
+                Err(after(error, rolled_back, &self.printer))
+            }
         }
     }
 
@@ -328,13 +331,17 @@ fn is_older(version: &str, other: &str) -> bool {
 }
 
 /// What there is to tell of a plan that failed and was rolled back.
-fn after(error: ExecuteError, rolled_back: RolledBack) -> crate::error::Error {
-    let state = match (&error, rolled_back) {
-        (ExecuteError::Interrupted, RolledBack::AsBefore) => "all is as it was before",
-        (ExecuteError::Interrupted, RolledBack::Gone) => "the stack is stopped; its data is kept",
-        _ => return error.into(),
+fn after(error: ExecuteError, rolled_back: RolledBack, printer: &Printer) -> crate::error::Error {
+    let state = match rolled_back {
+        RolledBack::AsBefore => "all is as it was before",
+        RolledBack::Gone => "the stack is stopped; its data is kept",
+        RolledBack::Incomplete => return error.into(),
     };
-    DockerError::Interrupted(state).into()
+    if matches!(error, ExecuteError::Interrupted) {
+        return DockerError::Interrupted(state).into();
+    }
+    printer.status(&format!("It failed; {state}"));
+    error.into()
 }
 
 /// Looks at what there is, until a signal comes.
