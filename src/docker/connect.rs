@@ -1,5 +1,7 @@
 //! A connection to an engine.
 
+use std::time::Duration;
+
 use bollard::{API_DEFAULT_VERSION, Docker};
 use http::Request;
 
@@ -11,6 +13,10 @@ const OLDEST: ApiVersion = ApiVersion(1, 41);
 
 /// How long a call may take, in seconds; those that stream are watched by whoever makes them.
 const TIMEOUT: u64 = 120;
+
+/// How long it may take to say which version it is. A virtual machine that sleeps accepts
+/// connections, and never answers.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to an engine that has answered.
 #[derive(Clone, Debug)]
@@ -72,7 +78,8 @@ impl Connection {
         let silent = |error| ConnectError::Silent(endpoint.clone(), error);
         let docker = client(&endpoint.address).map_err(silent)?;
         let docker = docker.with_request_modifier(with_readable_credentials);
-        let version = docker.version().await.map_err(silent)?;
+        let version = docker.clone().with_timeout(FIRST_PATIENCE).version().await;
+        let version = version.map_err(silent)?;
         let engine_version = version.version.unwrap_or_default();
         let api = version.api_version.as_deref().and_then(ApiVersion::parse);
         match api {

@@ -1,6 +1,9 @@
 //! What goes wrong at the engine, and what the binary makes of it.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use crate::{
     engine::{Behaviour, Call, state::Status},
@@ -223,6 +226,77 @@ fn a_call_whose_connection_is_cut_leaves_nothing_behind_whether_it_was_carried_o
             assert_eq!(ended.status, Some(5), "{step}: {}", ended.stderr);
             stack.is_clean();
         }
+    }
+}
+
+#[test]
+fn an_engine_that_accepts_and_never_answers_is_told_soon() {
+    let stack = FakeStack::started();
+    stack.engine.on("GET /version").hang();
+    let began = Instant::now();
+    let failed = stack.telemetry("restart").output();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(failed.status, Some(5), "{}", failed.stderr);
+    let told = "error[no_engine]: the Docker engine at `unix://";
+    assert!(failed.stderr.contains(told), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("does not answer"),
+        "{}",
+        failed.stderr
+    );
+    assert!(
+        failed.stderr.contains("`docker version`"),
+        "{}",
+        failed.stderr
+    );
+}
+
+#[test]
+fn of_a_stack_whose_engine_is_gone_nobody_claims_to_know() {
+    let stack = FakeStack::started();
+    let mut follows = stack.telemetry("logs -f").spawn();
+    stack.engine.is_called("GET /containers/t-grafana-1/logs");
+    stack.engine.vanish();
+    let status = stack.telemetry("status --format json").json();
+    assert_eq!(status["data"]["state"], "unknown", "{status}");
+    let reason = status["data"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains(&stack.engine.docker_host()), "{status}");
+    for command in ["stop", "restart", "start", "logs", "clean --yes"] {
+        let failed = stack.telemetry(command).output();
+        assert_eq!(failed.status, Some(5), "{command}: {}", failed.stderr);
+        assert!(
+            failed.stderr.contains("hint: "),
+            "{command}: {}",
+            failed.stderr
+        );
+    }
+    assert_eq!(follows.wait().expect("it ends").code(), Some(5));
+    stack.engine.come_back();
+    stack.is_whole();
+    let status = stack.telemetry("status --format json").json();
+    assert_eq!(status["data"]["state"], "running", "{status}");
+}
+
+#[test]
+fn a_stop_that_is_refused_is_told_and_can_be_made_again() {
+    for call in [
+        "POST /containers/t-collector-1/stop",
+        "DELETE /containers/t-clickhouse-1",
+        "DELETE /networks/t_default",
+    ] {
+        let stack = FakeStack::started();
+        stack
+            .engine
+            .on(call)
+            .times(1)
+            .refuse(500, "device or resource busy");
+        let failed = stack.telemetry("stop").output();
+        assert_eq!(failed.status, Some(1), "{call}: {}", failed.stderr);
+        assert!(failed.stderr.contains("busy"), "{call}: {}", failed.stderr);
+        stack.succeeds("stop");
+        stack.is_clean();
+        stack.succeeds("start");
+        stack.is_whole();
     }
 }
 
