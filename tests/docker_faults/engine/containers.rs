@@ -14,7 +14,8 @@ use super::{
     state::{Container, Line, Resource, Status},
 };
 
-/// How long the engine waits before it starts a container again that has ended at once.
+/// How long the engine waits before it starts a container again that has ended at once; each
+/// further wait is twice as long.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
 
 /// A container of this name or id, if there is one.
@@ -350,6 +351,7 @@ fn frame(line: &Line, timestamps: bool) -> Bytes {
 /// A container that cannot do its work ends, and is started again as its policy says, until it is
 /// stopped or removed.
 async fn end_again_and_again(shared: Arc<Shared>, id: String, code: i64, says: &'static str) {
+    let mut delay = RESTART_DELAY;
     loop {
         {
             let mut state = shared.state();
@@ -374,7 +376,8 @@ async fn end_again_and_again(shared: Arc<Shared>, id: String, code: i64, says: &
                 return;
             }
         }
-        tokio::time::sleep(RESTART_DELAY).await;
+        tokio::time::sleep(delay).await;
+        delay *= 2;
         let mut state = shared.state();
         let Some(container) = state.containers.get_mut(&id) else {
             return;
