@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     choose,
     dry_run::DryRun,
+    interrupt::unless_interrupted,
     start::{Outcome, lock, report},
 };
 use crate::{
@@ -39,7 +40,7 @@ pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
         (Some(_), Some(record)) => Some(&record.endpoints),
         _ => None,
     };
-    engine.preflight(&desired, held).await?;
+    unless_interrupted(engine.preflight(&desired, held)).await?;
     let _progress = context.printer.progress("Restarting", None, Unit::Items);
     if before.kind() != kind {
         // Its data stays with the engine that has it.

@@ -37,7 +37,8 @@ pub(super) async fn run(context: &Context, args: &StopArgs) -> Result<()> {
 /// Stops the stack, and warns when that did not go well.
 pub(super) async fn stop(context: &Context, patience: Duration) -> Result<Stopped> {
     let engine = context.engine();
-    if engine.status().await.state == RunState::NotRunning {
+    // What does not run may still be there.
+    if engine.status().await.state == RunState::NotRunning && !engine.has_remains().await {
         return Ok(Stopped::NotRunning);
     }
     let _progress = context.printer.progress("Stopping", None, Unit::Items);

@@ -1,6 +1,9 @@
 //! A connection to an engine.
 
+use std::time::Duration;
+
 use bollard::{API_DEFAULT_VERSION, Docker};
+use http::Request;
 
 use super::endpoint::{Address, Endpoint, EndpointError, Surroundings};
 use crate::error::{Code, Failure};
@@ -10,6 +13,10 @@ const OLDEST: ApiVersion = ApiVersion(1, 41);
 
 /// How long a call may take, in seconds; those that stream are watched by whoever makes them.
 const TIMEOUT: u64 = 120;
+
+/// How long it may take to say which version it is. A virtual machine that sleeps accepts
+/// connections, and never answers.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to an engine that has answered.
 #[derive(Clone, Debug)]
@@ -70,7 +77,9 @@ impl Connection {
         let endpoint = Endpoint::find(surroundings).await?;
         let silent = |error| ConnectError::Silent(endpoint.clone(), error);
         let docker = client(&endpoint.address).map_err(silent)?;
-        let version = docker.version().await.map_err(silent)?;
+        let docker = docker.with_request_modifier(with_readable_credentials);
+        let version = docker.clone().with_timeout(FIRST_PATIENCE).version().await;
+        let version = version.map_err(silent)?;
         let engine_version = version.version.unwrap_or_default();
         let api = version.api_version.as_deref().and_then(ApiVersion::parse);
         match api {
@@ -110,6 +119,19 @@ fn client(address: &Address) -> Result<Docker, bollard::errors::Error> {
             Docker::connect_with_ssh(&address.to_string(), TIMEOUT, API_DEFAULT_VERSION, None)
         }
     }
+}
+
+/// Engines read credentials in the alphabet of base64 for URLs, and take what they cannot read for
+/// none; the client writes the other alphabet.
+fn with_readable_credentials<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(credentials) = request.headers_mut().get_mut("x-registry-auth")
+        && let Ok(text) = credentials.to_str()
+        && let Ok(readable) = text.replace('+', "-").replace('/', "_").parse()
+    {
+        *credentials = readable;
+        credentials.set_sensitive(true);
+    }
+    request
 }
 
 impl ApiVersion {

@@ -68,6 +68,12 @@ impl PullError {
         !lasting.iter().any(|sign| text.contains(sign))
     }
 
+    /// The last of its causes, which says the most.
+    fn innermost(&self) -> Option<&dyn std::error::Error> {
+        let first = std::error::Error::source(self)?;
+        std::iter::successors(Some(first), |cause| cause.source()).last()
+    }
+
     fn says(&self, sign: &str) -> bool {
         let Self::Refused { source, .. } = self else {
             return false;
@@ -117,11 +123,10 @@ impl Connection {
             if attempt == ATTEMPTS || !error.is_passing() {
                 return Err(error);
             }
+            let cause = error.innermost().map(|cause| format!(" ({cause})"));
             printer.warn(format!(
                 "{error}{}; trying again",
-                std::error::Error::source(&error)
-                    .map(|source| format!(" ({source})"))
-                    .unwrap_or_default()
+                cause.unwrap_or_default()
             ));
             tokio::time::sleep(wait).await;
             wait *= 2;
@@ -203,6 +208,9 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::ApiVersion;
+    use crate::docker::endpoint::{Address, Endpoint, Reason};
+    use crate::output::{ColorChoice, Format, Verbosity};
 
     fn line(text: &str) -> CreateImageInfo {
         serde_json::from_str(text).unwrap()
@@ -225,6 +233,42 @@ mod tests {
             Some((150, 200))
         );
         assert_eq!(say(r#"{"status":"Already exists","id":"c"}"#), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_during_which_nothing_comes_is_broken_off_and_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let silent = tokio::spawn(async move {
+            let mut connections = Vec::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                connections.push(connection);
+            }
+        });
+        let path = socket.display().to_string();
+        // Longer than the patience with a pull, which is what is looked at.
+        let timeout = 10 * IDLE.as_secs();
+        let docker =
+            bollard::Docker::connect_with_unix(&path, timeout, bollard::API_DEFAULT_VERSION);
+        let connection = Connection {
+            docker: docker.unwrap(),
+            endpoint: Endpoint {
+                address: Address::Unix(socket),
+                reason: Reason::DockerHost,
+            },
+            engine_version: String::new(),
+            api: ApiVersion(1, 41),
+        };
+        let printer = Printer::new(None, Format::Human, Verbosity::Quiet, ColorChoice::Never);
+        let began = tokio::time::Instant::now();
+        let refused = connection.pull("a:1", None, &printer).await;
+        assert!(
+            matches!(refused, Err(PullError::Stalled { .. })),
+            "{refused:?}"
+        );
+        assert!(began.elapsed() >= IDLE * ATTEMPTS);
+        silent.abort();
     }
 
     #[test]

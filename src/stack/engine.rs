@@ -215,6 +215,12 @@ pub trait Engine: Send + Sync {
         patience: Duration,
     ) -> BoxFuture<'a, Result<()>>;
 
+    /// Whether something is left of a stack that did not start: what [`Self::stop`] would remove.
+    /// What cannot be told may be left.
+    fn has_remains(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+
     /// Waits, `patience` long, until a stack that is starting is ready.
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;
 

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::{
     ChangeLock, Desired, Engine, EngineKind, Project, Record, RunState, Service, StackStatus,
-    Stopped,
+    Stopped, told_to_stop,
 };
-use crate::error::{Code, Failure, Result};
+use crate::error::{Code, Error, Failure, Result};
 
 /// What `start` found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub enum Start {
 /// Why a stack was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum LifecycleError {
+    /// A signal came.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
     /// It cannot be told whether it runs.
     #[error("cannot tell whether project `{project}` runs{}", .reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     Unknown {
@@ -40,7 +43,10 @@ pub enum LifecycleError {
 
 impl Failure for LifecycleError {
     fn code(&self) -> Code {
-        Code::Io
+        match self {
+            Self::Interrupted => Code::Interrupted,
+            Self::Unknown { .. } | Self::Record(..) => Code::Io,
+        }
     }
 }
 
@@ -49,7 +55,8 @@ impl Failure for LifecycleError {
 ///
 /// # Errors
 ///
-/// Whatever was started is stopped again then; a stack that ran already is left alone.
+/// Whatever was started is stopped again then, as far as that can be; a stack that ran already is
+/// left alone.
 pub async fn start(
     project: &Project,
     _lock: &ChangeLock,
@@ -125,8 +132,15 @@ pub async fn running(
     engine: &dyn Engine,
     patience: Duration,
 ) -> Result<Option<StackStatus>> {
-    engine.reach().await?;
-    let status = engine.status().await;
+    let status = async {
+        engine.reach().await?;
+        Ok::<_, Error>(engine.status().await)
+    };
+    let status = tokio::select! {
+        biased;
+        () = told_to_stop() => return Err(LifecycleError::Interrupted.into()),
+        status = status => status?,
+    };
     match status.state {
         RunState::Running => Ok(Some(status)),
         RunState::Starting | RunState::Restarting => {
@@ -197,7 +211,7 @@ impl Recording {
     }
 
     /// Ends with what became of the stack: it runs, as it says itself, or what was recorded before
-    /// holds again.
+    /// holds again, unless something is left of it on another engine than before.
     async fn end<T>(self, engine: &dyn Engine, outcome: Result<T>) -> Result<(T, StackStatus)> {
         match outcome {
             Ok(value) => {
@@ -206,7 +220,10 @@ impl Recording {
                 Ok((value, status))
             }
             Err(error) => {
-                self.undo()?;
+                // `logs` and `stop` must find what is left.
+                if self.was_on(engine.kind()) || !engine.has_remains().await {
+                    self.undo()?;
+                }
                 Err(error)
             }
         }
@@ -219,6 +236,12 @@ impl Recording {
         }
         self.record.clickhouse_version = clickhouse_version.map(str::to_owned);
         self.write(&self.record)
+    }
+
+    /// Whether the stack was on this engine before.
+    fn was_on(&self, engine: EngineKind) -> bool {
+        let previous = self.previous.as_ref();
+        previous.is_some_and(|previous| previous.engine == engine)
     }
 
     /// The stack did not start: what was recorded before holds again.

@@ -31,4 +31,4 @@ pub use project::{ChangeLock, Project, ProjectError};
 pub use record::Record;
 pub use replace_file::replace_file;
 pub use service::{Endpoint, Endpoints, Service};
-pub use signals::told_to_stop;
+pub use signals::{StopSignals, told_to_stop};

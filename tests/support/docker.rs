@@ -1,6 +1,6 @@
 //! A stack on a real Docker engine, with images that are there or can be pulled.
 
-use std::{net::TcpListener, process::Command};
+use std::{collections::BTreeSet, net::TcpListener, process::Command, sync::Mutex};
 
 use super::sandbox::{Run, Sandbox};
 
@@ -117,10 +117,18 @@ pub fn docker(arguments: &[&str]) -> Option<String> {
     output.status.success().then_some(text.trim().to_owned())
 }
 
-fn free_ports() -> [(&'static str, u16); 7] {
+/// Ports that are free now, below those that systems give to clients; each with its variable. No
+/// other test of this process gets them.
+pub fn free_ports() -> [(&'static str, u16); 7] {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let bind = || {
+        let port = rand::random_range(10_000..32_768);
+        let is_new = GIVEN.lock().is_ok_and(|mut given| given.insert(port));
+        is_new.then(|| TcpListener::bind(("127.0.0.1", port)).ok())?
+    };
+    let free = || std::iter::repeat_with(bind).flatten().next();
     // Held together, so that they differ.
-    let listeners: [TcpListener; 7] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+    let listeners: [TcpListener; 7] = std::array::from_fn(|_| free().expect("it has no end"));
     let mut ports = listeners
         .iter()
         .map(|listener| listener.local_addr().expect("it is bound").port());

@@ -144,7 +144,14 @@ impl Failure for ExecuteError {
                 "make room where the engine keeps its data: `docker system df` shows what takes it"
                     .to_owned(),
             ),
-            Self::Engine { endpoint, .. } => Some(format!("the engine is {endpoint}")),
+            Self::Engine {
+                endpoint, source, ..
+            } if status(source).is_none() => Some(format!(
+                "once the engine at {endpoint} answers, `telemetry start` goes on"
+            )),
+            Self::Engine { endpoint, .. } => {
+                Some(format!("the log of the engine at {endpoint} may say more"))
+            }
             Self::Lost { .. } => Some("once it answers, `telemetry start` goes on".to_owned()),
             Self::Pull(error) => error.hint(),
             Self::Service {

@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 
 use super::{ExecuteError, Execution, Trouble};
 use crate::docker::Condition;
-use crate::docker::desired::{File, IMAGE, archive};
+use crate::docker::desired::{FINGERPRINT, File, IMAGE, archive};
 use crate::docker::observe::status;
 use crate::docker::plan::{Action, Cause, Step};
 
@@ -70,14 +70,20 @@ impl Execution<'_> {
         match action {
             Action::CreateNetwork { name } => {
                 let request = self.definition.networks[name].clone();
-                docker.create_network(request).await?;
-                self.journal().created_network(name);
+                let created = docker.create_network(request).await;
+                if may_be_done(&created) {
+                    let id = created.as_ref().map(|created| created.id.as_str());
+                    self.journal().created_network(id.unwrap_or(name));
+                }
+                created?;
             }
             Action::CreateVolume { name } => {
-                docker
-                    .create_volume(self.definition.volumes[name].clone())
-                    .await?;
-                self.journal().created_volume(name);
+                let request = self.definition.volumes[name].clone();
+                let created = docker.create_volume(request).await;
+                if may_be_done(&created) {
+                    self.journal().created_volume(name);
+                }
+                created?;
             }
             Action::CreateContainer { service, name } => {
                 self.create_container(service, name).await?;
@@ -91,20 +97,41 @@ impl Execution<'_> {
                 // A container's own time may be longer than a call usually takes.
                 let patience = Duration::from_hours(1);
                 let docker = docker.clone().with_timeout(patience);
-                unless_gone(docker.stop_container(name, Some(options)).await)?;
+                let stopped = unless_gone(docker.stop_container(name, Some(options)).await);
+                if may_be_done(&stopped) {
+                    self.journal().stopped(name);
+                }
+                stopped?;
                 let ended = docker.inspect_container(name, None::<InspectContainerOptions>);
                 let code = ended.await.ok().and_then(|it| it.state?.exit_code);
-                self.journal().stopped(name, code == Some(KILLED));
+                if code == Some(KILLED) {
+                    self.journal().killed();
+                }
             }
             Action::Remove { name } => {
                 let options = RemoveContainerOptionsBuilder::new().build();
-                unless_gone(docker.remove_container(name, Some(options)).await)?;
-                self.journal().removed(name);
+                let removed = unless_gone(docker.remove_container(name, Some(options)).await);
+                if let Err(error) = &removed
+                    && self.journal().is_set_aside(name)
+                {
+                    // All else is done by now.
+                    self.printer.warn(format!(
+                        "{name}, which was replaced, is not removed: {error}; the next change does so"
+                    ));
+                    return Ok(());
+                }
+                if may_be_done(&removed) {
+                    self.journal().removed(name);
+                }
+                removed?;
             }
             Action::Rename { from, to } => {
                 let options = RenameContainerOptionsBuilder::new().name(to).build();
-                docker.rename_container(from, options).await?;
-                self.journal().renamed(from, to);
+                let renamed = docker.rename_container(from, options).await;
+                if may_be_done(&renamed) {
+                    self.journal().renamed(from, to);
+                }
+                renamed?;
             }
             Action::Start { name } => {
                 let _one_at_a_time = self.starting.lock().await;
@@ -146,8 +173,17 @@ impl Execution<'_> {
             labels.insert(IMAGE.to_owned(), id);
         }
         let options = CreateContainerOptionsBuilder::new().name(name).build();
-        docker.create_container(Some(options), body).await?;
-        self.journal().created_container(name);
+        let created = docker.create_container(Some(options), body).await;
+        if may_be_done(&created) {
+            let id = created.as_ref().map(|created| created.id.as_str());
+            self.journal().created_container(name, id.unwrap_or(name));
+        }
+        match created {
+            Err(error) if status(&error) == Some(409) && self.is_there(service, name).await => {
+                return Ok(());
+            }
+            created => created?,
+        };
         for (network, settings) in &definition.further_networks {
             let request = NetworkConnectRequest {
                 container: name.to_owned(),
@@ -156,6 +192,21 @@ impl Execution<'_> {
             docker.connect_network(network, request).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody else has made, since the look before, the very container that is wanted.
+    async fn is_there(&self, service: &str, name: &str) -> bool {
+        let mut wanted = self.definition.stack.containers.iter();
+        let wanted = wanted.find(|it| it.service == service);
+        let options = None::<InspectContainerOptions>;
+        let found = self
+            .connection
+            .docker
+            .inspect_container(name, options)
+            .await;
+        let labels = found.ok().and_then(|found| found.config?.labels);
+        let fingerprint = labels.and_then(|mut labels| labels.remove(FINGERPRINT));
+        fingerprint.is_some() && fingerprint.as_ref() == wanted.map(|it| &it.fingerprint)
     }
 
     async fn upload(&self, service: &str, name: &str) -> Result<(), EngineError> {
@@ -292,6 +343,14 @@ impl Execution<'_> {
             endpoint: self.connection.endpoint.clone(),
             source,
         }
+    }
+}
+
+/// Whether a call is done, for all that is known: one that is not answered may be.
+fn may_be_done<T>(outcome: &Result<T, EngineError>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(error) => status(error).is_none(),
     }
 }
 

@@ -79,8 +79,8 @@ impl Failure for PlanError {
 
 /// The steps that make a stack what it shall be, and start it.
 ///
-/// A container is never changed: it is created anew beside the old one, which goes once the new
-/// one is ready to take its name. Volumes are created and never removed.
+/// A container is never changed: it is created anew beside the old one, which is stopped and set
+/// aside, and goes when everything does its work. Volumes are created and never removed.
 ///
 /// # Errors
 ///
@@ -98,6 +98,7 @@ pub fn converge(
         pulled: BTreeMap::new(),
         up: BTreeMap::new(),
         awaited: BTreeMap::new(),
+        set_aside: Vec::new(),
     };
     planner.resources(&desired.networks, &observed.networks, "network", |name| {
         Action::CreateNetwork { name }
@@ -109,6 +110,7 @@ pub fn converge(
     for container in in_order(&desired.containers)? {
         planner.container(container)?;
     }
+    planner.remove_what_was_set_aside();
     Ok(planner.plan)
 }
 
@@ -124,6 +126,8 @@ struct Planner<'a> {
     up: BTreeMap<&'a str, usize>,
     /// The steps that wait for a service.
     awaited: BTreeMap<(&'a str, Condition), usize>,
+    /// The old containers that wait for the new ones to do their work, by their names meanwhile.
+    set_aside: Vec<(String, Cause)>,
 }
 
 impl<'a> Planner<'a> {
@@ -275,19 +279,71 @@ impl<'a> Planner<'a> {
     /// The new one is made before the old one goes.
     fn replace(
         &mut self,
-        wanted: &DesiredContainer,
-        old: &ObservedContainer,
+        wanted: &'a DesiredContainer,
+        old: &'a ObservedContainer,
         cause: Cause,
         cleared: &[usize],
     ) -> usize {
         let interim = format!("{}-next", wanted.name);
         let created = self.create(wanted, &interim, cause, cleared);
-        let removed = self.remove(old, cause, &[created]);
+        let away = if self.can_come_back(wanted, old) {
+            self.set_aside(old, cause, created)
+        } else {
+            self.remove(old, cause, &[created])
+        };
         let action = Action::Rename {
             from: interim,
             to: wanted.name.clone(),
         };
-        self.plan.push(action, cause, [removed])
+        self.plan.push(action, cause, [away])
+    }
+
+    /// Whether the old container could take over again if the new one does not do its work: it
+    /// does its own, and an older version never gets data that a newer one has written.
+    fn can_come_back(&self, wanted: &DesiredContainer, old: &ObservedContainer) -> bool {
+        old.state.is_up() && self.observed.images.get(&wanted.image) == Some(&old.image_id)
+    }
+
+    fn set_aside(&mut self, old: &'a ObservedContainer, cause: Cause, after: usize) -> usize {
+        let from = old.name.clone();
+        let stopped = self
+            .plan
+            .push(Action::Stop { name: from.clone() }, cause, [after]);
+        let to = format!("{from}-previous");
+        self.set_aside.push((to.clone(), cause));
+        self.plan
+            .push(Action::Rename { from, to }, cause, [stopped])
+    }
+
+    /// What was set aside goes once everything does its work.
+    fn remove_what_was_set_aside(&mut self) {
+        let set_aside = std::mem::take(&mut self.set_aside);
+        if set_aside.is_empty() {
+            return;
+        }
+        let started: Vec<usize> = self.up.values().copied().collect();
+        let mut ready = Vec::new();
+        for container in &self.desired.containers {
+            let condition = if self.has_completed(container) {
+                Condition::Completed
+            } else {
+                Condition::Healthy
+            };
+            let awaited = self.awaited.get(&(container.service.as_str(), condition));
+            ready.push(awaited.copied().unwrap_or_else(|| {
+                let action = Action::Await {
+                    service: container.service.clone(),
+                    name: container.name.clone(),
+                    condition,
+                };
+                let after = started.iter().copied();
+                self.plan.push(action, Cause::BeforeOldGoes, after)
+            }));
+        }
+        for (name, cause) in set_aside {
+            self.plan
+                .push(Action::Remove { name }, cause, ready.iter().copied());
+        }
     }
 
     fn remove(&mut self, container: &ObservedContainer, cause: Cause, after: &[usize]) -> usize {

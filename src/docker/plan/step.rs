@@ -113,6 +113,8 @@ pub enum Cause {
     LeftOver,
     /// Another service needs it.
     Needed,
+    /// Only then what it replaces goes for good.
+    BeforeOldGoes,
     /// The stack is stopped.
     StackStops,
     /// The stack is removed with its data.
@@ -161,6 +163,7 @@ impl fmt::Display for Cause {
             Self::Paused => "paused",
             Self::LeftOver => "left over",
             Self::Needed => "needed by another service",
+            Self::BeforeOldGoes => "before the old goes",
             Self::StackStops => "the stack stops",
             Self::StackRemoved => "the stack is removed",
         })

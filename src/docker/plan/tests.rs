@@ -116,9 +116,26 @@ fn what_changed_is_made_beside_the_old_and_takes_its_name() {
     1. create t-clickhouse-1-next for clickhouse (its configuration changed)
     2. put files into t-clickhouse-1-next (its configuration changed) after 1
     3. stop t-clickhouse-1 (its configuration changed) after 2
-    4. remove t-clickhouse-1 (its configuration changed) after 3
+    4. rename t-clickhouse-1 to t-clickhouse-1-previous (its configuration changed) after 3
     5. rename t-clickhouse-1-next to t-clickhouse-1 (its configuration changed) after 4
     6. start t-clickhouse-1 (its configuration changed) after 5
+    7. wait until collector is healthy (before the old goes) after 6
+    8. wait until clickhouse is healthy (before the old goes) after 6
+    9. remove t-clickhouse-1-previous (its configuration changed) after 7, 8
+    ");
+}
+
+#[test]
+fn an_older_version_does_not_come_back_to_data_of_a_newer_one() {
+    let mut observed = running(&stack());
+    observed.containers[1].image_id = "older".to_owned();
+    assert_snapshot!(plan(&observed), @"
+    1. create t-clickhouse-1-next for clickhouse (its image changed)
+    2. put files into t-clickhouse-1-next (its image changed) after 1
+    3. stop t-clickhouse-1 (its image changed) after 2
+    4. remove t-clickhouse-1 (its image changed) after 3
+    5. rename t-clickhouse-1-next to t-clickhouse-1 (its image changed) after 4
+    6. start t-clickhouse-1 (its image changed) after 5
     ");
 }
 

@@ -11,6 +11,9 @@ pub enum DockerError {
     /// A signal came.
     #[error("interrupted; {0}")]
     Interrupted(&'static str),
+    /// A second signal came.
+    #[error("interrupted while undoing what was done")]
+    Insisted,
     /// The engine refused to tell what it has.
     #[error("cannot tell what the Docker engine at {0} has")]
     Unobservable(DockerEndpoint, #[source] bollard::errors::Error),
@@ -56,7 +59,7 @@ fn of_project(held: &Published) -> String {
 impl Failure for DockerError {
     fn code(&self) -> Code {
         match self {
-            Self::Interrupted(_) => Code::Interrupted,
+            Self::Interrupted(_) | Self::Insisted => Code::Interrupted,
             Self::Unobservable(..) => Code::NoEngine,
             Self::PortHeld { .. } => Code::PortInUse,
             Self::NotReady { .. } => Code::NotReady,
@@ -85,6 +88,8 @@ impl Failure for DockerError {
                  `telemetry restore` into a new `--project` carries the data over"
                     .to_owned(),
             ),
+            Self::Insisted => Some("`telemetry stop` removes what is left".to_owned()),
+            Self::Unobservable(..) => Some("`docker version` shows whether it works".to_owned()),
             Self::NotReady { .. } => Some(
                 "`--wait-timeout` waits longer; `telemetry logs` shows what happens".to_owned(),
             ),

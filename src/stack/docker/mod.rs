@@ -15,7 +15,7 @@ pub use error::DockerError;
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
-use super::{Desired, Endpoints, Project, Record, Service, told_to_stop};
+use super::{Desired, Endpoints, Project, Record, Service, StopSignals, told_to_stop};
 use crate::compose;
 use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
 use crate::docker::{
@@ -31,6 +31,9 @@ const ROLLBACK_GRACE: i32 = 5;
 
 /// How often a stack that another process starts is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the engine may take to tell whether something is left.
+const REMAINS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How containers are started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,12 +189,11 @@ impl DockerEngine {
 
     /// The definition of what shall be there and the plan that leads to it, with the images
     /// pulled that are to be pulled in any case.
-    async fn prepare(&self, desired: &Desired) -> Result<(Definition, Plan)> {
+    async fn prepare(&self, desired: &Desired, mut pull: PullPolicy) -> Result<(Definition, Plan)> {
         let connection = self.connection().await?;
         let definition = self.definition(desired)?;
         let mut observation = self.observe(connection, &definition).await?;
         self.check_ports(desired, connection, &observation, None)?;
-        let mut pull = self.options.pull;
         if pull == PullPolicy::Always {
             self.pull(&definition).await?;
             observation = self.observe(connection, &definition).await?;
@@ -201,10 +203,20 @@ impl DockerEngine {
         Ok((definition, plan))
     }
 
-    async fn converge(&self, desired: &Desired, patience: Duration) -> Result<()> {
+    async fn converge(
+        &self,
+        signals: &mut StopSignals,
+        desired: &Desired,
+        pull: PullPolicy,
+        patience: Duration,
+    ) -> Result<()> {
         let connection = self.connection().await?;
-        let (prepared, shortages) = tokio::join!(self.prepare(desired), connection.shortages());
-        let (definition, plan) = prepared?;
+        let looks = async {
+            let (prepared, shortages) =
+                tokio::join!(self.prepare(desired, pull), connection.shortages());
+            Ok((prepared?, shortages))
+        };
+        let ((definition, plan), shortages) = unless_told_to_stop(signals, looks).await?;
         for shortage in shortages {
             self.printer.warn(shortage);
         }
@@ -212,7 +224,7 @@ impl DockerEngine {
         let readiness = Box::new(move |service: &str| probes.until_ready(service));
         let execution = Execution::new(connection, &definition, &self.printer, readiness)
             .credentials(self.surroundings.config.clone());
-        let Err(error) = execution.run(&plan, told_to_stop()).await else {
+        let Err(error) = execution.run(&plan, signals.next()).await else {
             return Ok(());
         };
         if self.options.keep {
@@ -220,24 +232,49 @@ impl DockerEngine {
                 .status("What was made stays, as `--keep` says; `telemetry stop` removes it");
             return Err(error.into());
         }
-        let rolled_back = execution.roll_back().await;
-        if rolled_back == RolledBack::Incomplete {
-            self.tear_down(Volumes::Keep, Some(ROLLBACK_GRACE)).await?;
-        }
+        let rolled_back = self.roll_back(&execution).await;
         if error.is_port_taken() {
             // Taken since the look before; look again to tell by whom.
             let observation = self.observe(connection, &definition).await?;
             self.check_ports(desired, connection, &observation, None)?;
         }
-        Err(match (error, rolled_back) {
-            (ExecuteError::Interrupted, RolledBack::AsBefore) => {
-                DockerError::Interrupted("all is as it was before").into()
+        Err(after(error, rolled_back, &self.printer))
+    }
+
+    /// Undoes what was done. A stack that cannot be as it was goes altogether.
+    async fn roll_back(&self, execution: &Execution<'_>) -> RolledBack {
+        let mut rolled_back = execution.roll_back().await;
+        if rolled_back == RolledBack::Gone {
+            let torn_down = self.tear_down(Volumes::Keep, Some(ROLLBACK_GRACE)).await;
+            if torn_down.is_err() {
+                rolled_back = RolledBack::Incomplete;
             }
-            (ExecuteError::Interrupted, RolledBack::Incomplete) => {
-                DockerError::Interrupted("the stack is stopped; its data is kept").into()
+        }
+        if rolled_back == RolledBack::Incomplete {
+            self.printer.warn(
+                "not all could be undone that was done; `telemetry stop` removes what is left"
+                    .to_owned(),
+            );
+        }
+        rolled_back
+    }
+
+    /// Stops a stack that is to be started anew, and says whether a container had to be killed.
+    async fn stop_for_restart(&self, signals: &mut StopSignals) -> Result<bool> {
+        let connection = self.connection().await?;
+        let nothing = Definition::default();
+        let observation = self.observe(connection, &nothing).await?;
+        let plan = teardown(&observation.observed, self.project.name(), Volumes::Keep);
+        let readiness = Box::new(|_: &str| None);
+        // As each container was made to be stopped.
+        let execution = Execution::new(connection, &nothing, &self.printer, readiness);
+        match execution.run(&plan, signals.next()).await {
+            Ok(()) => Ok(execution.has_killed()),
+            Err(error) => {
+                let rolled_back = self.roll_back(&execution).await;
+                Err(after(error, rolled_back, &self.printer))
             }
-            (error, _) => error.into(),
-        })
+        }
     }
 
     /// Removes what there is of the project. `None` if there is nothing; else whether a container
@@ -293,6 +330,48 @@ fn is_older(version: &str, other: &str) -> bool {
     matches!((release(version), release(other)), (Some(one), Some(other)) if one < other)
 }
 
+/// What there is to tell of a plan that failed and was rolled back.
+fn after(error: ExecuteError, rolled_back: RolledBack, printer: &Printer) -> crate::error::Error {
+    let state = match rolled_back {
+        RolledBack::AsBefore => "all is as it was before",
+        RolledBack::Gone => "the stack is stopped; its data is kept",
+        RolledBack::Incomplete => return error.into(),
+    };
+    if matches!(error, ExecuteError::Interrupted) {
+        return DockerError::Interrupted(state).into();
+    }
+    printer.status(&format!("It failed; {state}"));
+    error.into()
+}
+
+/// Looks at what there is, until a signal comes.
+async fn unless_told_to_stop<T>(
+    signals: &mut StopSignals,
+    look: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = signals.next() => Err(DockerError::Interrupted("nothing was changed").into()),
+        found = look => found,
+    }
+}
+
+/// Whoever is told to stop twice does not wait until all is undone, as an engine that does not
+/// answer would have it.
+async fn unless_insisted<T>(printer: &Printer, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut signals = StopSignals::listen();
+    let insisted = async {
+        signals.next().await;
+        printer.status("Undoing what was done; whoever interrupts again leaves it so");
+        signals.next().await;
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = insisted => Err(DockerError::Insisted.into()),
+    }
+}
+
 /// The engine counts in whole seconds.
 fn whole_seconds(patience: Duration) -> i32 {
     i32::try_from(patience.as_secs()).unwrap_or(i32::MAX)
@@ -340,7 +419,11 @@ impl Engine for DockerEngine {
     }
 
     fn start<'a>(&'a self, desired: &'a Desired, patience: Duration) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.converge(desired, patience))
+        Box::pin(unless_insisted(&self.printer, async move {
+            let mut signals = StopSignals::listen();
+            let pull = self.options.pull;
+            self.converge(&mut signals, desired, pull, patience).await
+        }))
     }
 
     fn restart<'a>(
@@ -348,17 +431,36 @@ impl Engine for DockerEngine {
         desired: &'a Desired,
         patience: Duration,
     ) -> BoxFuture<'a, Result<Stopped>> {
-        Box::pin(async move {
-            let (_, plan) = self.prepare(desired).await?;
-            let mut stopped = Stopped::Drained;
-            if plan.is_empty() {
-                // As each container was made to be stopped.
-                if let Some(true) = self.tear_down(Volumes::Keep, None).await? {
-                    stopped = Stopped::Killed;
-                }
+        Box::pin(unless_insisted(&self.printer, async move {
+            let mut signals = StopSignals::listen();
+            let mut pull = self.options.pull;
+            let looks = self.prepare(desired, pull);
+            let (_, plan) = unless_told_to_stop(&mut signals, looks).await?;
+            if pull == PullPolicy::Always {
+                // It is done.
+                pull = PullPolicy::Missing;
             }
-            self.converge(desired, patience).await?;
+            let mut stopped = Stopped::Drained;
+            if plan.is_empty() && self.stop_for_restart(&mut signals).await? {
+                stopped = Stopped::Killed;
+            }
+            self.converge(&mut signals, desired, pull, patience).await?;
             Ok(stopped)
+        }))
+    }
+
+    fn has_remains(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let nothing = Definition::default();
+            let found = async {
+                let connection = self.connection().await.ok()?;
+                self.observe(connection, &nothing).await.ok()
+            };
+            let found = tokio::time::timeout(REMAINS_PATIENCE, found).await;
+            found.ok().flatten().is_none_or(|found| {
+                let plan = teardown(&found.observed, self.project.name(), Volumes::Keep);
+                !plan.is_empty()
+            })
         })
     }
 
@@ -369,7 +471,7 @@ impl Engine for DockerEngine {
         patience: Duration,
     ) -> BoxFuture<'a, Result<()>> {
         // A look at the containers tells more than the record.
-        Box::pin(self.converge(desired, patience))
+        self.start(desired, patience)
     }
 
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>> {
