@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use definition::{Definition, DefinitionError};
 pub(super) use file::{File, archive};
-pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE};
+pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE, TEMPORARY, VOLUME};
 
 /// The objects that make up a stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -72,11 +72,17 @@ impl Failure for DockerError {
                     Some(project) if held.by_this_program => {
                         format!("`telemetry stop --project {project}`")
                     }
-                    Some(project) => format!("`docker compose -p {project} down`"),
+                    Some(project) => format!("`docker compose -p {project} stop`"),
                     None => format!("`docker stop {}`", held.container),
                 };
+                let brings = match &held.project {
+                    Some(project) if held.is_of_makefile_project() => format!(
+                        ", and `telemetry migrate --from-compose {project}` brings its telemetry over"
+                    ),
+                    _ => String::new(),
+                };
                 Some(format!(
-                    "{stops} gives it free; {} sets another port",
+                    "{stops} gives it free{brings}; {} sets another port",
                     setting(*endpoint)
                 ))
             }

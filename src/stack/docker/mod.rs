@@ -15,7 +15,7 @@ pub use error::DockerError;
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
-use super::{Desired, Endpoints, Project, Record, Service, told_to_stop};
+use super::{Adoptions, Desired, Endpoints, Project, Record, Service, told_to_stop};
 use crate::compose;
 use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
 use crate::docker::{
@@ -399,6 +399,22 @@ impl Engine for DockerEngine {
         Box::pin(async move {
             self.tear_down(Volumes::Remove, None).await?;
             Ok(())
+        })
+    }
+
+    fn adoptable(&self) -> BoxFuture<'_, Vec<String>> {
+        Box::pin(async move {
+            let adopted = Adoptions::read(&self.project).unwrap_or_default();
+            let Ok(connection) = self.connection().await else {
+                return Vec::new();
+            };
+            let stacks = connection.old_stacks().await.unwrap_or_default();
+            stacks
+                .into_iter()
+                .filter(|stack| stack.project != self.project.name())
+                .filter(|stack| !adopted.has(&stack.volume))
+                .map(|stack| stack.project)
+                .collect()
         })
     }
 
