@@ -21,6 +21,8 @@ pub struct Connection {
     pub engine_version: String,
     /// The newest version of the API that it speaks.
     pub api: ApiVersion,
+    /// Whether it is Podman, which speaks that as well and knows fewer options.
+    pub is_podman: bool,
 }
 
 /// A version of the Docker API.
@@ -72,6 +74,8 @@ impl Connection {
         let docker = client(&endpoint.address).map_err(silent)?;
         let version = docker.version().await.map_err(silent)?;
         let engine_version = version.version.unwrap_or_default();
+        let components = version.components.unwrap_or_default();
+        let is_podman = components.iter().any(|it| it.name.starts_with("Podman"));
         let api = version.api_version.as_deref().and_then(ApiVersion::parse);
         match api {
             Some(api) if api >= OLDEST => Ok(Self {
@@ -79,6 +83,7 @@ impl Connection {
                 endpoint,
                 engine_version,
                 api,
+                is_podman,
             }),
             _ => Err(ConnectError::TooOld {
                 endpoint,

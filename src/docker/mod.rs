@@ -17,10 +17,11 @@ mod old_stack;
 pub mod plan;
 mod pull;
 mod report;
+mod temporary;
 
 pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
-    Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource,
+    Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource, TEMPORARY,
 };
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};

@@ -1,10 +1,13 @@
 //! Stacks that others made with Compose and that keep telemetry in a ClickHouse, such as that of
 //! the Makefile project, which this program replaces.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bollard::models::{ContainerSummary, Volume};
-use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, ListVolumesOptions,
+};
 
 use super::desired::{FINGERPRINT, PROJECT, TEMPORARY, VOLUME};
 use super::observe::{label, name, state};
@@ -82,6 +85,27 @@ impl Connection {
         let volumes = self.docker.list_volumes(None::<ListVolumesOptions>);
         let (containers, volumes) = tokio::try_join!(containers, volumes)?;
         Ok(stacks(&containers, &volumes.volumes.unwrap_or_default()))
+    }
+
+    /// The variables that a container was made with.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such container, or the engine does not answer.
+    pub async fn environment_of(
+        &self,
+        container: &str,
+    ) -> Result<HashMap<String, String>, bollard::errors::Error> {
+        let options = None::<InspectContainerOptions>;
+        let inspected = self.docker.inspect_container(container, options).await?;
+        let variables = inspected.config.and_then(|config| config.env);
+        let variables = variables.into_iter().flatten();
+        Ok(variables
+            .filter_map(|variable| {
+                let (name, value) = variable.split_once('=')?;
+                Some((name.to_owned(), value.to_owned()))
+            })
+            .collect())
     }
 }
 

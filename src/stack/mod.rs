@@ -19,7 +19,7 @@ mod signals;
 
 pub use adoptions::Adoptions;
 pub use desired::{Credentials, Desired};
-pub use docker::{ContainerOptions, DockerEngine, DockerError};
+pub use docker::{ContainerOptions, DockerEngine, DockerError, OldClickhouse, OldClickhouseError};
 pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,

@@ -14,6 +14,9 @@ pub enum DockerError {
     /// The engine refused to tell what it has.
     #[error("cannot tell what the Docker engine at {0} has")]
     Unobservable(DockerEndpoint, #[source] bollard::errors::Error),
+    /// What was there only for a while could not be removed.
+    #[error("what was made for a while is left over at the Docker engine {0}")]
+    Unremovable(DockerEndpoint, #[source] bollard::errors::Error),
     /// A container of somebody else's is published where the stack shall be.
     #[error("port {} ({endpoint}) is taken by container `{}`{}", .held.port, .held.container, of_project(.held))]
     PortHeld {
@@ -57,7 +60,7 @@ impl Failure for DockerError {
     fn code(&self) -> Code {
         match self {
             Self::Interrupted(_) => Code::Interrupted,
-            Self::Unobservable(..) => Code::NoEngine,
+            Self::Unobservable(..) | Self::Unremovable(..) => Code::NoEngine,
             Self::PortHeld { .. } => Code::PortInUse,
             Self::NotReady { .. } => Code::NotReady,
             Self::Downgrade { .. } => Code::ClickhouseNewer,
@@ -91,6 +94,9 @@ impl Failure for DockerError {
                  `telemetry restore` into a new `--project` carries the data over"
                     .to_owned(),
             ),
+            Self::Unremovable(..) => {
+                Some("the next `telemetry migrate --from-compose` removes it".to_owned())
+            }
             Self::NotReady { .. } => Some(
                 "`--wait-timeout` waits longer; `telemetry logs` shows what happens".to_owned(),
             ),

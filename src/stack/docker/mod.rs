@@ -1,6 +1,7 @@
 //! The Docker engine as an [`Engine`].
 
 mod error;
+mod old_clickhouse;
 mod readiness;
 mod status;
 
@@ -12,6 +13,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::OnceCell;
 
 pub use error::DockerError;
+pub use old_clickhouse::{OldClickhouse, OldClickhouseError};
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
@@ -398,7 +400,10 @@ impl Engine for DockerEngine {
     fn remove_data(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.tear_down(Volumes::Remove, None).await?;
-            Ok(())
+            let connection = self.connection().await?;
+            let removed = connection.remove_temporaries(self.project.root()).await;
+            let left = |error| DockerError::Unremovable(connection.endpoint.clone(), error);
+            Ok(removed.map_err(left)?)
         })
     }
 
