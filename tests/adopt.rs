@@ -300,6 +300,15 @@ fn a_stopped_stack_is_told_of_and_its_telemetry_comes_over_into_containers_once(
     let expected = serde_json::json!([[5000, sum, 5000]]);
     assert_eq!(sums["data"]["rows"], expected);
 
+    let itself = stack.telemetry(&format!("migrate --from-compose {}", stack.project));
+    let refused = itself.output();
+    assert_eq!(refused.status, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("is that of this stack"),
+        "{}",
+        refused.stderr
+    );
+
     let again = stack.telemetry("start --engine docker").output();
     assert!(!again.stderr.contains("from-compose"), "{}", again.stderr);
     assert_eq!(temporaries(stack.sandbox.home()), [""; 0]);

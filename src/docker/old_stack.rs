@@ -16,6 +16,9 @@ use super::{Connection, ContainerState};
 /// What the Compose file of the Makefile project calls the volume of its ClickHouse.
 const CLICKHOUSE_DATA: &str = "clickhouse-data";
 
+/// The other volume that it has.
+const GRAFANA_DATA: &str = "grafana-data";
+
 /// A volume that every stack of this program has, and no other.
 const OUR_OWN: &str = "collector-queue";
 
@@ -158,18 +161,20 @@ impl OldStack {
             let labels = it.labels.as_ref();
             labels.is_some_and(|labels| labels.contains_key(FINGERPRINT))
         };
-        let is_our_own = |volume: &Volume| project_of(volume, OUR_OWN).as_ref() == Some(&project);
+        let has_other = |key: &str| {
+            let mut owners = volumes.iter().filter_map(|volume| project_of(volume, key));
+            owners.any(|owner| owner == project)
+        };
         let is_makefiles = |it: &ContainerSummary| {
-            let labels = it.labels.as_ref();
-            let of = labels.and_then(|labels| label(labels, PROJECT));
-            name(it).is_some_and(|name| is_of_makefile_project(&name, of.as_deref()))
+            name(it).is_some_and(|name| name.starts_with(MAKEFILE_CONTAINERS))
         };
         Self {
             volume: volume.to_owned(),
             running,
             clickhouse: clickhouse.and_then(|it| RunningClickhouse::new(it)),
-            made_by_makefile: project == MAKEFILE_PROJECT || its.iter().any(|it| is_makefiles(it)),
-            made_by_this_program: its.iter().any(labelled) || volumes.iter().any(is_our_own),
+            made_by_makefile: project == MAKEFILE_PROJECT && has_other(GRAFANA_DATA)
+                || its.iter().any(|it| is_makefiles(it)),
+            made_by_this_program: its.iter().any(labelled) || has_other(OUR_OWN),
             project,
         }
     }
@@ -246,6 +251,7 @@ mod tests {
     fn the_makefile_projects_is_known_by_its_project_or_its_containers() {
         let volumes = [
             volume("infra_clickhouse-data", &[]),
+            volume("infra_grafana-data", &[]),
             volume("copy_clickhouse-data", &[]),
             volume("other_clickhouse-data", &[]),
         ];
@@ -257,6 +263,8 @@ mod tests {
             .map(|it| (it.project.as_str(), it.made_by_makefile))
             .collect();
         assert_eq!(made, [("copy", true), ("infra", true), ("other", false)]);
+        let made = stacks(&[], &volumes[..1])[0].made_by_makefile;
+        assert!(!made, "others call their project so, too");
     }
 
     #[test]
