@@ -32,6 +32,12 @@ const MANY_DAYS: &str = "\
 INSERT INTO telemetry.traces (trace_id, timestamp) SELECT concat('d', toString(number)), now() - toIntervalDay(number) FROM numbers(80)
 ";
 
+/// What the Makefile project's tables would lose at the next merge: they keep 90 days.
+const EXPIRED: &str = "\
+SYSTEM STOP MERGES telemetry.traces;
+INSERT INTO telemetry.traces (trace_id, timestamp) SELECT concat('e', toString(number)), now() - toIntervalDay(100 + number % 20) FROM numbers(100)
+";
+
 /// How a container is told its password.
 #[derive(Clone, Copy)]
 enum PasswordIn {
@@ -553,4 +559,21 @@ fn a_port_that_the_old_stack_holds_is_told_with_how_to_stop_and_adopt_it() {
     ] {
         assert!(failed.stderr.contains(&told), "{}", failed.stderr);
     }
+}
+
+#[test]
+fn what_expires_by_the_old_stacks_rule_is_kept_by_that_of_this_one() {
+    let (Some(_), Some(stack)) = (DockerStack::prepare("none"), Stack::prepare()) else {
+        return;
+    };
+    let started = stack.start_with("--retention-days 365").output();
+    assert_eq!(started.status, Some(0), "{}", started.stderr);
+    let old = OldProject::running("old-expires", DEFAULT, &[]);
+    old.sql(EXPIRED).expect("the tables take rows");
+    docker(&["stop", &old.container()]).expect("it stops");
+    let command = format!("migrate --from-compose {}", old.name);
+    let brought = on_docker(stack.telemetry(&command)).output();
+    assert_eq!(brought.status, Some(0), "{}", brought.stderr);
+    let sql = "SELECT count() FROM traces WHERE trace_id LIKE 'e%'";
+    assert_eq!(stack.query(sql), "100");
 }

@@ -8,7 +8,9 @@ use futures_util::future::BoxFuture;
 
 use super::{OldClickhouseError, UNCHANGED};
 use crate::clickhouse::Client;
-use crate::compose::{self, ComposeFile, Dependency, PortMapping, Protocol, VolumeMount};
+use crate::compose::{
+    self, ComposeFile, Content, Dependency, FileReference, PortMapping, Protocol, VolumeMount,
+};
 use crate::docker::plan::{PullPolicy, converge};
 use crate::docker::{Connection, Definition, ExecuteError, Execution, TEMPORARY};
 use crate::error::{Error, Result};
@@ -33,6 +35,20 @@ const ORIGINAL_AT: &str = "/original";
 /// Copies the directory `$0` to `$1`, and gives the copy to `$2`: the ClickHouse before may have
 /// been another user, and none takes what is not its own.
 const FILL: &str = r#"cp -a "$0/." "$1" && chown -R "$2" "$1""#;
+
+/// What keeps rows that have expired by the old tables' own rule from going away before they are
+/// read: it is the rule here that decides.
+const KEEP_EXPIRED: &str = "\
+<clickhouse>
+    <merge_tree>
+        <max_number_of_merges_with_ttl_in_pool>0</max_number_of_merges_with_ttl_in_pool>
+    </merge_tree>
+</clickhouse>
+";
+
+/// The file for that, read after the stack's own, and the config in the words of the file.
+const KEEP_EXPIRED_AT: &str = "/etc/clickhouse-server/config.d/zz-keep-expired.xml";
+const KEEP_EXPIRED_CONFIG: &str = "keep-expired";
 
 /// Who is asked; the user exists in this ClickHouse alone.
 const USER: &str = "adopt";
@@ -116,7 +132,7 @@ impl<'a> Temporary<'a> {
             })?;
         let client = self.client().await;
         let client = client.map_err(|reason| self.not_ready(&reason))?;
-        // Rows that expire while they are read would be missed.
+        // Merges of other kinds leave out what has expired as well.
         client.query("SYSTEM STOP MERGES").execute().await?;
         Ok(client)
     }
@@ -201,6 +217,17 @@ fn on_a_copy(
         target: HTTP_PORT,
         protocol: Protocol::Tcp,
     }];
+    clickhouse.configs.push(FileReference {
+        source: KEEP_EXPIRED_CONFIG.to_owned(),
+        target: Some(KEEP_EXPIRED_AT.to_owned()),
+        uid: None,
+        gid: None,
+        mode: None,
+    });
+    let content = Content::Inline(KEEP_EXPIRED.to_owned());
+    stack
+        .configs
+        .insert(KEEP_EXPIRED_CONFIG.to_owned(), content);
     clickhouse.volumes.retain(|mount| mount.source == DATA);
     clickhouse.depends_on = [(
         COPY.to_owned(),
