@@ -316,7 +316,7 @@ fn a_stopped_stack_is_told_of_and_its_telemetry_comes_over_into_containers_once(
     );
 
     let again = stack.telemetry("start --engine docker").output();
-    assert!(!again.stderr.contains("from-compose"), "{}", again.stderr);
+    assert!(!again.stderr.contains(&told), "{}", again.stderr);
     assert_eq!(temporaries(stack.sandbox.home()), [""; 0]);
     assert_eq!(old.fingerprint(), before);
 }
