@@ -174,13 +174,20 @@ Examples:
   telemetry migrate --dry-run
   telemetry migrate --from-url http://127.0.0.1:18123
   telemetry migrate --from-url http://me:secret@db.example:8123/telemetry
+  telemetry migrate --from-compose infra
 
 The telemetry that is brought over is read from tables `traces`, `logs` and `metrics`, whatever
-columns they have; they stay as they are. What is here already is not brought again.")]
+columns they have; they stay as they are. What is here already is not brought again.
+
+The ClickHouse of a Compose project is asked itself while it runs. Otherwise its volume
+`PROJECT_clickhouse-data` is copied, and a ClickHouse runs on the copy until all is brought over.")]
 pub struct MigrateArgs {
     /// Bring over the telemetry of another ClickHouse, by the URL of its HTTP interface
     #[arg(long, value_name = "URL")]
     pub from_url: Option<String>,
+    /// Bring over the telemetry of a stack of Docker Compose, by the name of its project
+    #[arg(long, value_name = "PROJECT", conflicts_with = "from_url")]
+    pub from_compose: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -81,11 +81,11 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
     // stack that runs.
     let observed = context.engine();
     let running = lifecycle::running(&project, observed.as_ref(), patience).await?;
-    let outcome = if let Some(status) = running {
+    let (engine, outcome) = if let Some(status) = running {
         if args.dry_run {
             return context.printer.print(&DryRun { steps: Vec::new() });
         }
-        Start::AlreadyRunning(status)
+        (observed, Start::AlreadyRunning(status))
     } else {
         let engine = choose::engine(context, &project, &args.containers).await?;
         if args.dry_run {
@@ -95,8 +95,15 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
             return context.printer.print(&DryRun { steps });
         }
         let lock = lock(context, &project, patience).await?;
-        start(context, &project, &lock, engine.as_ref(), patience).await?
+        let outcome = start(context, &project, &lock, engine.as_ref(), patience).await?;
+        (engine, outcome)
     };
+    for old in engine.adoptable().await {
+        let command = context.command(&format!("migrate --from-compose {old}"));
+        context.printer.status(&format!(
+            "There is telemetry of the Compose project `{old}`; `{command}` brings it over"
+        ));
+    }
     let started = match outcome {
         Start::Started(status) => report(context, Outcome::Started, &status, started),
         Start::AlreadyRunning(status) => {

@@ -83,6 +83,14 @@ impl Project {
         self
     }
 
+    /// Of the stack one service alone, with what that uses.
+    #[must_use]
+    pub fn only(mut self, service: &str) -> Self {
+        self.services.retain(|name, _| name == service);
+        self.keep_what_is_used();
+        self
+    }
+
     /// The hash by which Compose tells whether a container is what its file says, as Compose from
     /// 2.31 on computes it; `None` if there is no such service.
     pub fn config_hash(&self, service: &str) -> Option<String> {

@@ -28,6 +28,8 @@ pub struct Connection {
     pub engine_version: String,
     /// The newest version of the API that it speaks.
     pub api: ApiVersion,
+    /// Whether it is Podman, which speaks that as well and knows fewer options.
+    pub is_podman: bool,
 }
 
 /// A version of the Docker API.
@@ -81,6 +83,8 @@ impl Connection {
         let version = docker.clone().with_timeout(FIRST_PATIENCE).version().await;
         let version = version.map_err(silent)?;
         let engine_version = version.version.unwrap_or_default();
+        let components = version.components.unwrap_or_default();
+        let is_podman = components.iter().any(|it| it.name.starts_with("Podman"));
         let api = version.api_version.as_deref().and_then(ApiVersion::parse);
         match api {
             Some(api) if api >= OLDEST => Ok(Self {
@@ -88,6 +92,7 @@ impl Connection {
                 endpoint,
                 engine_version,
                 api,
+                is_podman,
             }),
             _ => Err(ConnectError::TooOld {
                 endpoint,

@@ -13,18 +13,21 @@ mod execute;
 mod logs;
 mod observe;
 mod observed;
+mod old_stack;
 pub mod plan;
 mod pull;
 mod report;
+mod temporary;
 
 pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
-    Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource,
+    Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource, TEMPORARY,
 };
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
 pub use logs::{ContainerLine, ProjectLog};
 pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
+pub use old_stack::{OldStack, RunningClickhouse};
 pub use pull::PullError;
 pub use report::{ContainerReport, version};

@@ -7,7 +7,7 @@ use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, List
 use futures_util::future::try_join_all;
 
 use super::desired::{DEPENDS_ON, FINGERPRINT, PROJECT, SERVICE};
-use super::{Connection, ContainerState, Observed, ObservedContainer, ObservedResource};
+use super::{Connection, ContainerState, Observed, ObservedContainer, ObservedResource, old_stack};
 
 /// A port that a container is published on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,14 @@ pub struct Published {
     pub project: Option<String>,
     /// Whether this program made it.
     pub by_this_program: bool,
+}
+
+impl Published {
+    /// Whether the container is the Makefile project's, which this program replaces.
+    pub fn is_of_makefile_project(&self) -> bool {
+        let project = self.project.as_deref();
+        !self.by_this_program && old_stack::is_of_makefile_project(&self.container, project)
+    }
 }
 
 /// One look at an engine.
@@ -101,7 +109,7 @@ pub(super) fn status(error: &bollard::errors::Error) -> Option<u16> {
     }
 }
 
-fn label(labels: &HashMap<String, String>, name: &str) -> Option<String> {
+pub(super) fn label(labels: &HashMap<String, String>, name: &str) -> Option<String> {
     labels.get(name).cloned()
 }
 
@@ -134,7 +142,7 @@ fn container(summary: ContainerSummary) -> Option<ObservedContainer> {
 
 /// The name, without the slash that the engine puts before it; links give a container further
 /// ones, with more slashes.
-fn name(summary: &ContainerSummary) -> Option<String> {
+pub(super) fn name(summary: &ContainerSummary) -> Option<String> {
     let names = summary.names.iter().flatten();
     let mut own = names.filter_map(|name| name.strip_prefix('/'));
     own.find(|name| !name.contains('/')).map(str::to_owned)
@@ -150,7 +158,7 @@ fn services(depends_on: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn state(state: Option<ContainerSummaryStateEnum>) -> ContainerState {
+pub(super) fn state(state: Option<ContainerSummaryStateEnum>) -> ContainerState {
     use ContainerSummaryStateEnum as State;
     match state {
         Some(State::CREATED) => ContainerState::Created,

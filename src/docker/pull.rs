@@ -252,6 +252,7 @@ mod tests {
         let docker =
             bollard::Docker::connect_with_unix(&path, timeout, bollard::API_DEFAULT_VERSION);
         let connection = Connection {
+            is_podman: false,
             docker: docker.unwrap(),
             endpoint: Endpoint {
                 address: Address::Unix(socket),

@@ -1,7 +1,7 @@
 //! How a stack's containers are: what each was told, does and uses.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use bollard::models::{ContainerStateStatusEnum, ContainerStatsResponse, PortBinding};
 use bollard::query_parameters::{
@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::Connection;
 use super::desired::{PROJECT, SERVICE};
 use super::observe::status;
+use super::old_stack::reached_at;
 
 type EngineError = bollard::errors::Error;
 
@@ -54,16 +55,8 @@ impl ContainerReport {
     pub fn published_at(&self, port: u16) -> Option<SocketAddr> {
         let bindings = self.ports.get(&format!("{port}/tcp"))?.as_ref()?;
         let binding = bindings.first()?;
-        let host = match binding.host_ip.as_deref()?.parse() {
-            Ok(IpAddr::V4(host)) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            Ok(IpAddr::V6(host)) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            Ok(host) => host,
-            Err(_) => return None,
-        };
-        Some(SocketAddr::new(
-            host,
-            binding.host_port.as_deref()?.parse().ok()?,
-        ))
+        let port = binding.host_port.as_deref()?.parse().ok()?;
+        reached_at(binding.host_ip.as_deref()?, port)
     }
 }
 

@@ -340,6 +340,11 @@ impl Engine for EmbeddedEngine {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn adoptable(&self) -> BoxFuture<'_, Vec<String>> {
+        // Who has a stack of containers is not asked about it where there may be no Docker.
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
     fn status(&self) -> BoxFuture<'_, StackStatus> {
         Box::pin(std::future::ready(status(supervisor::observe(
             &self.directory,

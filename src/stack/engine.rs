@@ -233,6 +233,10 @@ pub trait Engine: Send + Sync {
     /// Removes all that. Nothing of the stack may run.
     fn remove_data(&self) -> BoxFuture<'_, Result<()>>;
 
+    /// Compose projects of an older make, the telemetry of which could be brought over and was not
+    /// yet; none if that cannot be told.
+    fn adoptable(&self) -> BoxFuture<'_, Vec<String>>;
+
     /// What runs now.
     fn status(&self) -> BoxFuture<'_, StackStatus>;
 

@@ -1,5 +1,6 @@
 //! The stack as a domain: services, endpoints, readiness, recorded state, engines.
 
+mod adoptions;
 mod desired;
 mod docker;
 mod embedded;
@@ -16,8 +17,9 @@ mod replace_file;
 mod service;
 mod signals;
 
+pub use adoptions::Adoptions;
 pub use desired::{Credentials, Desired};
-pub use docker::{ContainerOptions, DockerEngine, DockerError};
+pub use docker::{ContainerOptions, DockerEngine, DockerError, OldClickhouse, OldClickhouseError};
 pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,

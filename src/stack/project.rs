@@ -96,6 +96,11 @@ impl Project {
         self.root.join("stack.json")
     }
 
+    /// The volumes whose telemetry it has, in the form of [`Adoptions`](super::Adoptions).
+    pub(super) fn adoptions_path(&self) -> PathBuf {
+        self.root.join("adopted.json")
+    }
+
     /// Whether its directory is there and ours.
     ///
     /// # Errors

@@ -52,10 +52,11 @@ impl Failure for ImportError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } => match source {
-                ClickHouseError::Unauthorized { .. } => Some(
-                    "put the credentials into the URL: `http://USER:PASSWORD@HOST:PORT`".to_owned(),
-                ),
+            Self::Source { url, source } => match source {
+                ClickHouseError::Unauthorized { .. } => Some(format!(
+                    "`telemetry migrate --from-url http://USER:PASSWORD@{}` gives other credentials",
+                    url.trim_start_matches("http://")
+                )),
                 _ => None,
             },
             Self::Nothing { .. } => {

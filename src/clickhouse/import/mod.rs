@@ -15,7 +15,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use error::ImportError;
-pub use source::{Source, SourceUrlError};
+pub use source::{PASSWORD, Source, SourceUrlError, USER};
 
 use self::mapping::Mapping;
 use self::source::Day;

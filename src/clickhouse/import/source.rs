@@ -14,8 +14,9 @@ use crate::error::{Code, Failure};
 
 /// Who is asked for, where a URL does not say: the user that the Makefile project makes, and this
 /// program too.
-const USER: &str = "telemetry";
-const PASSWORD: &str = "telemetry_password";
+pub const USER: &str = "telemetry";
+/// The password of that user.
+pub const PASSWORD: &str = "telemetry_password";
 const DATABASE: &str = "telemetry";
 
 /// The ClickHouse that telemetry comes from.
@@ -92,6 +93,14 @@ impl Source {
             client: Client::new(http, url, user, &password),
             database,
         })
+    }
+
+    /// The database that the Makefile project makes, by a client of its ClickHouse.
+    pub fn of(client: Client) -> Self {
+        Self {
+            client,
+            database: DATABASE.to_owned(),
+        }
     }
 
     /// The columns of a table; none if it is not there.

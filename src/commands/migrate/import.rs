@@ -1,10 +1,11 @@
-//! `telemetry migrate --from-url`.
+//! `telemetry migrate --from-url` and `--from-compose`.
 
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::super::{backup::tidy_up, interrupt::unless_interrupted};
+use super::super::{backup::tidy_up, interrupt::unless_interrupted, start::lock};
+use super::LOCK_PATIENCE;
 use crate::{
     clickhouse::{
         DataTable,
@@ -14,6 +15,7 @@ use crate::{
     context::Context,
     error::Result,
     output::{Output, Screen, Table, Unit, figures},
+    stack::{Adoptions, OldClickhouse},
 };
 
 /// What came over.
@@ -36,27 +38,71 @@ struct Found {
     left_out: Vec<String>,
 }
 
+/// Brings over what the ClickHouse at a URL has.
+pub(super) async fn from_url(context: &Context, url: &str, dry_run: bool) -> Result<()> {
+    let source = Source::new(Context::http(), url)?;
+    import(context, &source, dry_run).await?.print(context)
+}
+
+/// Brings over what the ClickHouse of a Compose project has, whether it runs or not.
+pub(super) async fn from_compose(context: &Context, old: &str, dry_run: bool) -> Result<()> {
+    // Before anything is copied, there is a stack to bring it to.
+    let client = context.clickhouse();
+    unless_interrupted(async { Ok(client.query("SELECT 1").execute().await?) }).await?;
+    let project = context.settings.project();
+    let lock = lock(context, &project, LOCK_PATIENCE).await?;
+    let desired = context.settings.desired(|_| true);
+    let old = OldClickhouse::open(old, &project, &lock, &desired, &context.printer).await?;
+    let source = Source::of(old.client.clone());
+    let volume = old.volume.clone();
+    let imported = import(context, &source, dry_run).await;
+    old.close(&context.printer).await;
+    let imported = imported?;
+    if let Outcome::Imported(_) = imported
+        && let Err(error) = Adoptions::add(&project, &volume)
+    {
+        context.printer.warn(format!(
+            "`telemetry start` will go on to tell of volume `{volume}`: {error}"
+        ));
+    }
+    imported.print(context)
+}
+
+/// What came of it.
+enum Outcome {
+    Imported(Report),
+    DryRun(DryRun),
+}
+
+impl Outcome {
+    fn print(&self, context: &Context) -> Result<()> {
+        match self {
+            Self::Imported(report) => context.printer.print(report),
+            Self::DryRun(dry_run) => context.printer.print(dry_run),
+        }
+    }
+}
+
 /// Brings over what a ClickHouse has, and leaves it as it is. Ctrl-C leaves whole days here, which
 /// the next time knows again.
-pub(super) async fn run(context: &Context, url: &str, dry_run: bool) -> Result<()> {
-    let source = Source::new(Context::http(), url)?;
+async fn import(context: &Context, source: &Source, dry_run: bool) -> Result<Outcome> {
     let client = context.clickhouse();
-    let pending = unless_interrupted(async { Ok(import::survey(&source, &client).await?) }).await?;
+    let pending = unless_interrupted(async { Ok(import::survey(source, &client).await?) }).await?;
     for table in &pending {
         warn_of_losses(context, table);
     }
     if dry_run {
         let tables = pending.iter().map(Found::from).collect();
-        return context.printer.print(&DryRun { tables });
+        return Ok(Outcome::DryRun(DryRun { tables }));
     }
     let scratch = Scratch::new(client);
     let imported = unless_interrupted(async {
         scratch.create().await?;
-        bring_over(context, &source, &scratch, &pending).await
+        bring_over(context, source, &scratch, &pending).await
     });
     let imported = imported.await;
     tidy_up(context, scratch).await;
-    context.printer.print(&Report { tables: imported? })
+    Ok(Outcome::Imported(Report { tables: imported? }))
 }
 
 async fn bring_over(

@@ -44,9 +44,10 @@ struct Step {
 
 /// Runs the command.
 pub(super) async fn run(context: &Context, args: &MigrateArgs) -> Result<()> {
-    match &args.from_url {
-        Some(url) => import::run(context, url, args.dry_run).await,
-        None => unless_interrupted(bring_to_schema(context, args.dry_run)).await,
+    match (&args.from_url, &args.from_compose) {
+        (Some(url), _) => import::from_url(context, url, args.dry_run).await,
+        (_, Some(project)) => import::from_compose(context, project, args.dry_run).await,
+        _ => unless_interrupted(bring_to_schema(context, args.dry_run)).await,
     }
 }
 

@@ -11,12 +11,17 @@ use std::path::Path;
 pub const PROJECT: &str = "com.docker.compose.project";
 /// Names the service of a container.
 pub const SERVICE: &str = "com.docker.compose.service";
+/// What the file calls a volume.
+pub const VOLUME: &str = "com.docker.compose.volume";
 /// The services that a container's service waits for.
 pub const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 /// The id of a container's image.
 pub const IMAGE: &str = "com.docker.compose.image";
 /// This program's own: changes with everything that makes a container.
 pub const FINGERPRINT: &str = "telemetry.fingerprint";
+/// This program's own: of what is there only while a command runs. It names the directory of the
+/// project that the command is for.
+pub const TEMPORARY: &str = "telemetry.temporary";
 
 /// The version of Compose whose labels these are.
 const COMPOSE_VERSION: &str = "2.40.3";

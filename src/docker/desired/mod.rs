@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use definition::{Definition, DefinitionError};
 pub(super) use file::{File, archive};
-pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE};
+pub use labels::TEMPORARY;
+pub(super) use labels::{DEPENDS_ON, FINGERPRINT, IMAGE, PROJECT, SERVICE, VOLUME};
 
 /// The objects that make up a stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,6 +17,9 @@ pub enum DockerError {
     /// The engine refused to tell what it has.
     #[error("cannot tell what the Docker engine at {0} has")]
     Unobservable(DockerEndpoint, #[source] bollard::errors::Error),
+    /// What was there only for a while could not be removed.
+    #[error("what was made for a while is left over at the Docker engine {0}")]
+    Unremovable(DockerEndpoint, #[source] bollard::errors::Error),
     /// A container of somebody else's is published where the stack shall be.
     #[error("port {} ({endpoint}) is taken by container `{}`{}", .held.port, .held.container, of_project(.held))]
     PortHeld {
@@ -60,7 +63,7 @@ impl Failure for DockerError {
     fn code(&self) -> Code {
         match self {
             Self::Interrupted(_) | Self::Insisted => Code::Interrupted,
-            Self::Unobservable(..) => Code::NoEngine,
+            Self::Unobservable(..) | Self::Unremovable(..) => Code::NoEngine,
             Self::PortHeld { .. } => Code::PortInUse,
             Self::NotReady { .. } => Code::NotReady,
             Self::Downgrade { .. } => Code::ClickhouseNewer,
@@ -75,11 +78,17 @@ impl Failure for DockerError {
                     Some(project) if held.by_this_program => {
                         format!("`telemetry stop --project {project}`")
                     }
-                    Some(project) => format!("`docker compose -p {project} down`"),
+                    Some(project) => format!("`docker compose -p {project} stop`"),
                     None => format!("`docker stop {}`", held.container),
                 };
+                let brings = match &held.project {
+                    Some(project) if held.is_of_makefile_project() => format!(
+                        ", and `telemetry migrate --from-compose {project}` brings its telemetry over"
+                    ),
+                    _ => String::new(),
+                };
                 Some(format!(
-                    "{stops} gives it free; {} sets another port",
+                    "{stops} gives it free{brings}; {} sets another port",
                     setting(*endpoint)
                 ))
             }
@@ -90,6 +99,9 @@ impl Failure for DockerError {
             ),
             Self::Insisted => Some("`telemetry stop` removes what is left".to_owned()),
             Self::Unobservable(..) => Some("`docker version` shows whether it works".to_owned()),
+            Self::Unremovable(..) => {
+                Some("the next `telemetry migrate --from-compose` removes it".to_owned())
+            }
             Self::NotReady { .. } => Some(
                 "`--wait-timeout` waits longer; `telemetry logs` shows what happens".to_owned(),
             ),

@@ -1,6 +1,7 @@
 //! The Docker engine as an [`Engine`].
 
 mod error;
+mod old_clickhouse;
 mod readiness;
 mod status;
 
@@ -12,10 +13,11 @@ use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::OnceCell;
 
 pub use error::DockerError;
+pub use old_clickhouse::{OldClickhouse, OldClickhouseError};
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
-use super::{Desired, Endpoints, Project, Record, Service, StopSignals, told_to_stop};
+use super::{Adoptions, Desired, Endpoints, Project, Record, Service, StopSignals, told_to_stop};
 use crate::compose;
 use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
 use crate::docker::{
@@ -506,7 +508,26 @@ impl Engine for DockerEngine {
     fn remove_data(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.tear_down(Volumes::Remove, None).await?;
-            Ok(())
+            let connection = self.connection().await?;
+            let removed = connection.remove_temporaries(self.project.root()).await;
+            let left = |error| DockerError::Unremovable(connection.endpoint.clone(), error);
+            Ok(removed.map_err(left)?)
+        })
+    }
+
+    fn adoptable(&self) -> BoxFuture<'_, Vec<String>> {
+        Box::pin(async move {
+            let adopted = Adoptions::read(&self.project).unwrap_or_default();
+            let Ok(connection) = self.connection().await else {
+                return Vec::new();
+            };
+            let stacks = connection.old_stacks().await.unwrap_or_default();
+            stacks
+                .into_iter()
+                .filter(|stack| stack.project != self.project.name())
+                .filter(|stack| !adopted.has(&stack.volume))
+                .map(|stack| stack.project)
+                .collect()
         })
     }
 

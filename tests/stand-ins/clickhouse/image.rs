@@ -64,6 +64,25 @@ pub fn memory_share() -> Result<f64, Box<dyn Error>> {
     Ok(share.map_err(|_| format!("{SHARE} is no number"))?)
 }
 
+/// Gives the engine the settings of tables in the configuration: it reads further files beside its
+/// main one.
+pub fn give_table_settings(engine_config: &Path) -> io::Result<()> {
+    let directory = engine_config.join("config.d");
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
+    }
+    fs::create_dir_all(&directory)?;
+    let files = xml_files(CONFIG).map_err(io::Error::other)?;
+    let settings = files
+        .iter()
+        .filter_map(|xml| xml::element(xml, "merge_tree"));
+    for (number, settings) in settings.enumerate() {
+        let xml = format!("<clickhouse><merge_tree>{settings}</merge_tree></clickhouse>");
+        fs::write(directory.join(format!("{number:02}.xml")), xml)?;
+    }
+    Ok(())
+}
+
 /// The database to make in a new volume.
 pub fn first_database() -> Option<String> {
     std::env::var("CLICKHOUSE_DB").ok()

@@ -5,7 +5,7 @@
 //! `CLICKHOUSE_DB`, `/docker-entrypoint-initdb.d` (in a new volume), `/var/lib/clickhouse`, the
 //! passwords of `ingest` and `grafana` in `/etc/clickhouse-server/users.d`, whose rights are those
 //! that the embedded engine gives them, and of `/etc/clickhouse-server/config.d` the share of the
-//! container's memory. Under the name `clickhouse-client` the program is a client.
+//! container's memory and `merge_tree`, the settings of tables. Under the name `clickhouse-client` the program is a client.
 //!
 //! Not honoured: of the native protocol on port 9000, everything after the handshake, and everything
 //! else in the configuration files.

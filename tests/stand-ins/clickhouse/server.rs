@@ -81,6 +81,8 @@ fn boot(library: &Path) -> Result<Engine, Box<dyn std::error::Error>> {
         config_dir: Path::new(image::DATA).join("preprocessed_configs"),
         memory_limit: memory as u64,
     };
+    image::give_table_settings(&options.config_dir)
+        .map_err(|error| format!("{}: {error}", options.config_dir.display()))?;
     Ok(Engine::boot(Library::load(library)?, &options)?)
 }
 
