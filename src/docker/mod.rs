@@ -14,6 +14,7 @@ mod logs;
 mod observe;
 mod observed;
 pub mod plan;
+mod podman;
 mod pull;
 mod report;
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
+use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 
 use super::desired::{DEPENDS_ON, FINGERPRINT, PROJECT, SERVICE};
-use super::{Connection, ContainerState, Observed, ObservedContainer, ObservedResource};
+use super::{Connection, ContainerState, Observed, ObservedContainer, ObservedResource, podman};
 
 /// A port that a container is published on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,10 @@ impl Connection {
             all: true,
             ..ListContainersOptions::default()
         };
-        let containers = self.docker.list_containers(Some(all));
+        let containers = self
+            .docker
+            .list_containers(Some(all))
+            .map(podman::understood);
         let networks = self.docker.list_networks(None::<ListNetworksOptions>);
         let volumes = self.docker.list_volumes(None::<ListVolumesOptions>);
         let images = try_join_all(images.iter().map(|image| self.image(image)));

@@ -11,9 +11,9 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
-use super::Connection;
 use super::desired::{PROJECT, SERVICE};
 use super::observe::status;
+use super::{Connection, podman};
 
 type EngineError = bollard::errors::Error;
 
@@ -91,7 +91,7 @@ impl Connection {
             .all(true)
             .filters(&HashMap::from([("label", vec![label.as_str()])]))
             .build();
-        let listed = self.docker.list_containers(Some(options)).await?;
+        let listed = podman::understood(self.docker.list_containers(Some(options)).await)?;
         let named = listed.into_iter().filter_map(|summary| {
             let name = summary.names?.into_iter().next()?;
             let service = summary.labels?.remove(SERVICE)?;
@@ -107,7 +107,8 @@ impl Connection {
         name: String,
     ) -> Result<Option<ContainerReport>, EngineError> {
         let options = None::<InspectContainerOptions>;
-        let inspected = match self.docker.inspect_container(&name, options).await {
+        let inspected = self.docker.inspect_container(&name, options).await;
+        let inspected = match podman::understood(inspected) {
             Ok(inspected) => inspected,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(error),

@@ -18,6 +18,7 @@ use crate::docker::Condition;
 use crate::docker::desired::{File, IMAGE, archive};
 use crate::docker::observe::status;
 use crate::docker::plan::{Action, Cause, Step};
+use crate::docker::podman;
 
 type EngineError = bollard::errors::Error;
 
@@ -93,7 +94,8 @@ impl Execution<'_> {
                 let docker = docker.clone().with_timeout(patience);
                 unless_gone(docker.stop_container(name, Some(options)).await)?;
                 let ended = docker.inspect_container(name, None::<InspectContainerOptions>);
-                let code = ended.await.ok().and_then(|it| it.state?.exit_code);
+                let ended = podman::understood(ended.await).ok();
+                let code = ended.and_then(|it| it.state?.exit_code);
                 self.journal().stopped(name, code == Some(KILLED));
             }
             Action::Remove { name } => {
@@ -228,10 +230,8 @@ impl Execution<'_> {
         loop {
             let options = None::<InspectContainerOptions>;
             let docker = &self.connection.docker;
-            let found = docker
-                .inspect_container(&container.name, options)
-                .await
-                .map_err(|source| self.lost(source))?;
+            let found = docker.inspect_container(&container.name, options).await;
+            let found = podman::understood(found).map_err(|source| self.lost(source))?;
             let health = found.state.and_then(|state| state.health);
             match health.and_then(|health| health.status) {
                 Some(HealthStatusEnum::STARTING) => {}
@@ -275,7 +275,8 @@ impl Execution<'_> {
     async fn noted_exit_code(&self, name: &str) -> Option<i64> {
         let docker = &self.connection.docker;
         let options = None::<InspectContainerOptions>;
-        let id = docker.inspect_container(name, options).await.ok()?.id?;
+        let found = docker.inspect_container(name, options).await;
+        let id = podman::understood(found).ok()?.id?;
         let filters = HashMap::from([("container", vec![id.as_str()]), ("event", vec!["die"])]);
         let noted = EventsOptionsBuilder::new()
             .since("0")
