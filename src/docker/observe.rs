@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
-use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
+};
 use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 
@@ -56,6 +58,8 @@ impl Connection {
         let images = try_join_all(images.iter().map(|image| self.image(image)));
         let (containers, networks, volumes, images) =
             tokio::try_join!(containers, networks, volumes, images)?;
+        let own = containers.iter().map(|it| self.published(it, project));
+        let published = try_join_all(own).await?;
         let networks = networks.into_iter().filter_map(|network| {
             Some(ObservedResource {
                 project: network.labels.and_then(|labels| label(&labels, PROJECT)),
@@ -68,7 +72,7 @@ impl Connection {
             name: volume.name,
         });
         Ok(Observation {
-            published: containers.iter().flat_map(published).collect(),
+            published: published.into_iter().flatten().collect(),
             observed: Observed {
                 containers: containers
                     .into_iter()
@@ -82,6 +86,40 @@ impl Connection {
                 images: images.into_iter().flatten().collect::<BTreeMap<_, _>>(),
             },
         })
+    }
+
+    /// The ports that a container is published on. Podman lists no more than the first of several
+    /// that follow each other, so that those of `project`'s own are looked up.
+    async fn published(
+        &self,
+        listed: &ContainerSummary,
+        project: &str,
+    ) -> Result<Vec<Published>, bollard::errors::Error> {
+        let mut published = published(listed);
+        let Some(first) = published.first().cloned() else {
+            return Ok(published);
+        };
+        if first.project.as_deref() != Some(project) {
+            return Ok(published);
+        }
+        let options = None::<InspectContainerOptions>;
+        let found = self.docker.inspect_container(&first.container, options);
+        let ports = match podman::understood(found.await) {
+            Ok(found) => found.network_settings.and_then(|settings| settings.ports),
+            Err(error) if status(&error) == Some(404) => None,
+            Err(error) => return Err(error),
+        };
+        let ports = ports.into_iter().flatten().filter_map(|(_, bound)| bound);
+        let ports = ports
+            .flatten()
+            .filter_map(|bound| bound.host_port?.parse().ok());
+        published.extend(ports.map(|port| Published {
+            port,
+            ..first.clone()
+        }));
+        published.sort_unstable_by_key(|it| it.port);
+        published.dedup();
+        Ok(published)
     }
 
     /// An image and its id; `None` if the engine does not have it.

@@ -294,8 +294,7 @@ impl<'a> Planner<'a> {
         let name = container.name.clone();
         let mut after = after.to_vec();
         if container.state.is_up() {
-            let action = Action::Stop { name: name.clone() };
-            after = vec![self.plan.push(action, cause, after)];
+            after = vec![self.plan.stop(container, cause, after)];
         }
         self.plan.push(Action::Remove { name }, cause, after)
     }
