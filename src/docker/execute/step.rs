@@ -252,10 +252,20 @@ impl Execution<'_> {
         }
     }
 
-    /// Waits until a container ends: the engine answers when it does.
+    /// Waits until a container ends.
     async fn exit_code(&self, name: &str) -> Result<i64, ExecuteError> {
+        // It may have ended already. And Podman, which looks now and then whether it runs, misses
+        // the end of one that it starts again at once.
+        tokio::select! {
+            code = self.awaited_exit_code(name, "not-running") => code,
+            code = self.awaited_exit_code(name, "next-exit") => code,
+        }
+    }
+
+    /// How a container ended: the engine answers when the condition holds.
+    async fn awaited_exit_code(&self, name: &str, condition: &str) -> Result<i64, ExecuteError> {
         let options = WaitContainerOptionsBuilder::new()
-            .condition("not-running")
+            .condition(condition)
             .build();
         let docker = &self.connection.docker;
         let mut exits = std::pin::pin!(docker.wait_container(name, Some(options)));
