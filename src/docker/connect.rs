@@ -1,5 +1,7 @@
 //! A connection to an engine.
 
+use std::fmt;
+
 use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::endpoint::{Address, Endpoint, EndpointError, Surroundings};
@@ -116,6 +118,12 @@ impl ApiVersion {
     fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
         Some(Self(major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
     }
 }
 

@@ -109,16 +109,13 @@ impl Connection {
             Err(error) if status(&error) == Some(404) => None,
             Err(error) => return Err(error),
         };
-        let ports = ports.into_iter().flatten().filter_map(|(_, bound)| bound);
-        let ports = ports
-            .flatten()
-            .filter_map(|bound| bound.host_port?.parse().ok());
-        published.extend(ports.map(|port| Published {
-            port,
-            ..first.clone()
-        }));
-        published.sort_unstable_by_key(|it| it.port);
-        published.dedup();
+        let bound = ports.into_iter().flatten().filter_map(|(_, bound)| bound);
+        for port in bound.flatten().filter_map(|it| it.host_port?.parse().ok()) {
+            if published.iter().all(|it| it.port != port) {
+                let first = first.clone();
+                published.push(Published { port, ..first });
+            }
+        }
         Ok(published)
     }
 
