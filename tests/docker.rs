@@ -301,4 +301,17 @@ fn an_image_that_may_not_be_pulled_and_an_engine_that_is_not_there_are_told() {
         "{}",
         failed.stderr
     );
+
+    // Whether a stack runs there is not known, and no failure to say so.
+    let status = stack
+        .telemetry("status --format json")
+        .env("TELEMETRY_ENGINE", "docker")
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .json();
+    assert_eq!(status["data"]["state"], "unknown");
+    assert_eq!(
+        status["data"]["reason"],
+        "no Docker engine answers at `unix:///nowhere/docker.sock` (as `DOCKER_HOST` says): \
+         No such file or directory (os error 2)"
+    );
 }

@@ -167,7 +167,7 @@ fn account(status: &ServiceStatus) -> [String; 7] {
 impl Output for Report {
     fn human(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.table(&self.summary())?;
-        if self.state != RunState::NotRunning {
+        if self.state != RunState::NotRunning && !self.services.is_empty() {
             writeln!(screen)?;
             screen.table(&self.services())?;
         }

@@ -1,5 +1,6 @@
 //! A connection to an engine.
 
+use std::fmt;
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -146,9 +147,120 @@ impl ApiVersion {
     }
 }
 
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
     use super::*;
+
+    /// Certificates as Docker's documentation has them made: of an authority whose key is gone,
+    /// for an engine at `localhost` and for its client.
+    fn certificates() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker-tls")
+    }
+
+    /// An engine that tells its version to whoever has a certificate; gives its port.
+    async fn engine_with_tls() -> u16 {
+        let certificate = |name| CertificateDer::from_pem_file(certificates().join(name)).unwrap();
+        let mut authorities = RootCertStore::empty();
+        authorities.add(certificate("ca.pem")).unwrap();
+        let clients = WebPkiClientVerifier::builder(Arc::new(authorities)).build();
+        let key = PrivateKeyDer::from_pem_file(certificates().join("server-key.pem")).unwrap();
+        let config = ServerConfig::builder()
+            .with_client_cert_verifier(clients.unwrap())
+            .with_single_cert(vec![certificate("server-cert.pem")], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                while line != "\r\n" {
+                    line.clear();
+                    if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                        break;
+                    }
+                }
+                let version = r#"{"Version": "28.5.2", "ApiVersion": "1.51"}"#;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{version}",
+                    version.len()
+                );
+                // Who hung up does not want to know.
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        port
+    }
+
+    async fn open(host: String, certificates: Option<PathBuf>) -> Result<Connection, ConnectError> {
+        let surroundings = Surroundings {
+            docker_host: Some(host),
+            certificates,
+            ..Surroundings::default()
+        };
+        Connection::open(&surroundings).await
+    }
+
+    #[tokio::test]
+    async fn an_engine_is_spoken_to_with_tls_by_who_has_certificates() {
+        let host = format!("tcp://localhost:{}", engine_with_tls().await);
+        let connection = open(host, Some(certificates())).await.unwrap();
+        assert_eq!(connection.engine_version, "28.5.2");
+        assert_eq!(connection.api, ApiVersion(1, 51));
+    }
+
+    #[tokio::test]
+    async fn whose_certificates_will_not_do_is_told_why() {
+        let port = engine_with_tls().await;
+        let innermost = async |address: &str, certificates: Option<PathBuf>| {
+            let host = format!("tcp://{address}:{port}");
+            let error = open(host, certificates).await.unwrap_err();
+            assert!(error.to_string().ends_with("does not answer"), "{error}");
+            let mut cause = error.source().unwrap();
+            while let Some(source) = cause.source() {
+                cause = source;
+            }
+            cause.to_string()
+        };
+        // It is another's.
+        let told = innermost("127.0.0.1", Some(certificates())).await;
+        assert!(told.contains("not valid for name"), "{told}");
+        // There are none.
+        let told = innermost("localhost", Some("/nowhere".into())).await;
+        assert!(told.contains("/nowhere/ca.pem"), "{told}");
+        // There is none for the client.
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::copy(
+            certificates().join("ca.pem"),
+            directory.path().join("ca.pem"),
+        )
+        .unwrap();
+        let told = innermost("localhost", Some(directory.path().to_owned())).await;
+        assert!(told.contains("CertificateRequired"), "{told}");
+    }
 
     #[test]
     fn versions_of_the_api_are_compared_as_numbers() {

@@ -15,6 +15,7 @@ mod observe;
 mod observed;
 mod old_stack;
 pub mod plan;
+mod podman;
 mod pull;
 mod report;
 mod temporary;

@@ -54,12 +54,14 @@ impl Connection {
             all: true,
             ..ListContainersOptions::default()
         };
-        let containers = self.docker.list_containers(Some(all));
+        let containers = self.list_containers(all);
         let networks = self.docker.list_networks(None::<ListNetworksOptions>);
         let volumes = self.docker.list_volumes(None::<ListVolumesOptions>);
         let images = try_join_all(images.iter().map(|image| self.image(image)));
         let (containers, networks, volumes, images) =
             tokio::try_join!(containers, networks, volumes, images)?;
+        let own = containers.iter().map(|it| self.published(it, project));
+        let published = try_join_all(own).await?;
         let networks = networks.into_iter().filter_map(|network| {
             Some(ObservedResource {
                 project: network.labels.and_then(|labels| label(&labels, PROJECT)),
@@ -72,7 +74,7 @@ impl Connection {
             name: volume.name,
         });
         Ok(Observation {
-            published: containers.iter().flat_map(published).collect(),
+            published: published.into_iter().flatten().collect(),
             observed: Observed {
                 containers: containers
                     .into_iter()
@@ -86,6 +88,35 @@ impl Connection {
                 images: images.into_iter().flatten().collect::<BTreeMap<_, _>>(),
             },
         })
+    }
+
+    /// The ports that a container is published on. Podman lists no more than the first of several
+    /// that follow each other, so that those of `project`'s own are looked up.
+    async fn published(
+        &self,
+        listed: &ContainerSummary,
+        project: &str,
+    ) -> Result<Vec<Published>, bollard::errors::Error> {
+        let mut published = published(listed);
+        let Some(first) = published.first().cloned() else {
+            return Ok(published);
+        };
+        if first.project.as_deref() != Some(project) {
+            return Ok(published);
+        }
+        let ports = match self.inspect_container(&first.container).await {
+            Ok(found) => found.network_settings.and_then(|settings| settings.ports),
+            Err(error) if status(&error) == Some(404) => None,
+            Err(error) => return Err(error),
+        };
+        let bound = ports.into_iter().flatten().filter_map(|(_, bound)| bound);
+        for port in bound.flatten().filter_map(|it| it.host_port?.parse().ok()) {
+            if published.iter().all(|it| it.port != port) {
+                let first = first.clone();
+                published.push(Published { port, ..first });
+            }
+        }
+        Ok(published)
     }
 
     /// An image and its id; `None` if the engine does not have it.

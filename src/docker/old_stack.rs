@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bollard::models::{ContainerSummary, Volume};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, ListVolumesOptions,
-};
+use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
 
 use super::desired::{FINGERPRINT, PROJECT, TEMPORARY, VOLUME};
 use super::observe::{label, name, state};
@@ -84,7 +82,7 @@ impl Connection {
             all: true,
             ..ListContainersOptions::default()
         };
-        let containers = self.docker.list_containers(Some(all));
+        let containers = self.list_containers(all);
         let volumes = self.docker.list_volumes(None::<ListVolumesOptions>);
         let (containers, volumes) = tokio::try_join!(containers, volumes)?;
         Ok(stacks(&containers, &volumes.volumes.unwrap_or_default()))
@@ -99,8 +97,7 @@ impl Connection {
         &self,
         container: &str,
     ) -> Result<HashMap<String, String>, bollard::errors::Error> {
-        let options = None::<InspectContainerOptions>;
-        let inspected = self.docker.inspect_container(container, options).await?;
+        let inspected = self.inspect_container(container).await?;
         let variables = inspected.config.and_then(|config| config.env);
         let variables = variables.into_iter().flatten();
         Ok(variables

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use bollard::models::{ContainerStateStatusEnum, ContainerStatsResponse, PortBinding};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptionsBuilder, StatsOptionsBuilder,
-};
+use bollard::query_parameters::{ListContainersOptionsBuilder, StatsOptionsBuilder};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -84,7 +82,7 @@ impl Connection {
             .all(true)
             .filters(&HashMap::from([("label", vec![label.as_str()])]))
             .build();
-        let listed = self.docker.list_containers(Some(options)).await?;
+        let listed = self.list_containers(options).await?;
         let named = listed.into_iter().filter_map(|summary| {
             let name = summary.names?.into_iter().next()?;
             let service = summary.labels?.remove(SERVICE)?;
@@ -99,8 +97,7 @@ impl Connection {
         service: String,
         name: String,
     ) -> Result<Option<ContainerReport>, EngineError> {
-        let options = None::<InspectContainerOptions>;
-        let inspected = match self.docker.inspect_container(&name, options).await {
+        let inspected = match self.inspect_container(&name).await {
             Ok(inspected) => inspected,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(error),

@@ -66,7 +66,7 @@ impl Connection {
         let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
         let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
         let (containers, networks, volumes) = tokio::try_join!(
-            self.docker.list_containers(Some(containers)),
+            self.list_containers(containers),
             self.docker.list_networks(Some(networks)),
             self.docker.list_volumes(Some(volumes)),
         )?;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bollard::models::{HealthStatusEnum, NetworkConnectRequest};
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, EventsOptionsBuilder,
-    InspectContainerOptions, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
-    RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
-    UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptions, UploadToContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
@@ -102,9 +102,8 @@ impl Execution<'_> {
                     self.journal().stopped(name);
                 }
                 stopped?;
-                let ended = docker.inspect_container(name, None::<InspectContainerOptions>);
-                let code = ended.await.ok().and_then(|it| it.state?.exit_code);
-                if code == Some(KILLED) {
+                let ended = self.connection.inspect_container(name).await.ok();
+                if ended.and_then(|it| it.state?.exit_code) == Some(KILLED) {
                     self.journal().killed();
                 }
             }
@@ -198,12 +197,7 @@ impl Execution<'_> {
     async fn is_there(&self, service: &str, name: &str) -> bool {
         let mut wanted = self.definition.stack.containers.iter();
         let wanted = wanted.find(|it| it.service == service);
-        let options = None::<InspectContainerOptions>;
-        let found = self
-            .connection
-            .docker
-            .inspect_container(name, options)
-            .await;
+        let found = self.connection.inspect_container(name).await;
         let labels = found.ok().and_then(|found| found.config?.labels);
         let fingerprint = labels.and_then(|mut labels| labels.remove(FINGERPRINT));
         fingerprint.is_some() && fingerprint.as_ref() == wanted.map(|it| &it.fingerprint)
@@ -277,12 +271,8 @@ impl Execution<'_> {
             return Ok(());
         };
         loop {
-            let options = None::<InspectContainerOptions>;
-            let docker = &self.connection.docker;
-            let found = docker
-                .inspect_container(&container.name, options)
-                .await
-                .map_err(|source| self.lost(source))?;
+            let found = self.connection.inspect_container(&container.name).await;
+            let found = found.map_err(|source| self.lost(source))?;
             let health = found.state.and_then(|state| state.health);
             match health.and_then(|health| health.status) {
                 Some(HealthStatusEnum::STARTING) => {}
@@ -303,10 +293,20 @@ impl Execution<'_> {
         }
     }
 
-    /// Waits until a container ends: the engine answers when it does.
+    /// Waits until a container ends.
     async fn exit_code(&self, name: &str) -> Result<i64, ExecuteError> {
+        // It may have ended already. And Podman, which looks now and then whether it runs, misses
+        // the end of one that it starts again at once.
+        tokio::select! {
+            code = self.awaited_exit_code(name, "not-running") => code,
+            code = self.awaited_exit_code(name, "next-exit") => code,
+        }
+    }
+
+    /// How a container ended: the engine answers when the condition holds.
+    async fn awaited_exit_code(&self, name: &str, condition: &str) -> Result<i64, ExecuteError> {
         let options = WaitContainerOptionsBuilder::new()
-            .condition("not-running")
+            .condition(condition)
             .build();
         let docker = &self.connection.docker;
         let mut exits = std::pin::pin!(docker.wait_container(name, Some(options)));
@@ -325,8 +325,7 @@ impl Execution<'_> {
     /// How a container first ended, of what the engine has noted lately.
     async fn noted_exit_code(&self, name: &str) -> Option<i64> {
         let docker = &self.connection.docker;
-        let options = None::<InspectContainerOptions>;
-        let id = docker.inspect_container(name, options).await.ok()?.id?;
+        let id = self.connection.inspect_container(name).await.ok()?.id?;
         let filters = HashMap::from([("container", vec![id.as_str()]), ("event", vec!["die"])]);
         let noted = EventsOptionsBuilder::new()
             .since("0")

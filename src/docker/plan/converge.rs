@@ -306,9 +306,7 @@ impl<'a> Planner<'a> {
 
     fn set_aside(&mut self, old: &'a ObservedContainer, cause: Cause, after: usize) -> usize {
         let from = old.name.clone();
-        let stopped = self
-            .plan
-            .push(Action::Stop { name: from.clone() }, cause, [after]);
+        let stopped = self.plan.stop(old, cause, vec![after]);
         let to = format!("{from}-previous");
         self.set_aside.push((to.clone(), cause));
         self.plan
@@ -350,8 +348,7 @@ impl<'a> Planner<'a> {
         let name = container.name.clone();
         let mut after = after.to_vec();
         if container.state.is_up() {
-            let action = Action::Stop { name: name.clone() };
-            after = vec![self.plan.push(action, cause, after)];
+            after = vec![self.plan.stop(container, cause, after)];
         }
         self.plan.push(Action::Remove { name }, cause, after)
     }

@@ -11,6 +11,8 @@ mod tests;
 
 use std::fmt;
 
+use super::{ContainerState, ObservedContainer};
+
 pub use converge::{PlanError, PullPolicy, converge};
 pub use step::{Action, Cause};
 pub use teardown::{Volumes, teardown};
@@ -58,6 +60,22 @@ impl Plan {
             after,
         });
         self.steps.len() - 1
+    }
+
+    /// Stops a container that is up; gives the last step of that. A paused one goes on first:
+    /// what is held cannot end its work, and Podman would refuse.
+    fn stop(
+        &mut self,
+        container: &ObservedContainer,
+        cause: Cause,
+        mut after: Vec<usize>,
+    ) -> usize {
+        let name = container.name.clone();
+        if container.state == ContainerState::Paused {
+            let action = Action::Unpause { name: name.clone() };
+            after = vec![self.push(action, cause, after)];
+        }
+        self.push(Action::Stop { name }, cause, after)
     }
 }
 

@@ -60,7 +60,7 @@ pub fn teardown(observed: &Observed, project: &str, volumes: Volumes) -> Plan {
                 .collect();
             let name = container.name.clone();
             if container.state.is_up() {
-                let step = plan.push(Action::Stop { name: name.clone() }, cause, after);
+                let step = plan.stop(container, cause, after);
                 if let Some(service) = &container.service {
                     stopped.entry(service).or_default().push(step);
                 }

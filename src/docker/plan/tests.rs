@@ -244,6 +244,20 @@ fn a_stop_goes_backwards_and_keeps_the_volumes() {
     ));
 }
 
+#[test]
+fn what_is_paused_goes_on_before_it_is_stopped() {
+    let mut observed = running(&stack());
+    observed.containers[1].state = ContainerState::Paused;
+    assert_snapshot!(teardown(&observed, "t", Volumes::Keep), @"
+    1. stop t-collector-1 (the stack stops)
+    2. remove t-collector-1 (the stack stops) after 1
+    3. unpause t-clickhouse-1 (the stack stops) after 1
+    4. stop t-clickhouse-1 (the stack stops) after 3
+    5. remove t-clickhouse-1 (the stack stops) after 4
+    6. remove network t_default (the stack stops) after 2, 5
+    ");
+}
+
 /// Does to `observed` what the engine would.
 fn carry_out(plan: &Plan, observed: &mut Observed, desired: &DesiredStack) {
     for (index, step) in plan.steps().iter().enumerate() {
@@ -288,6 +302,7 @@ fn carry_out(plan: &Plan, observed: &mut Observed, desired: &DesiredStack) {
             }
             Action::Stop { name } => {
                 let at = at(observed, name);
+                assert_ne!(observed.containers[at].state, ContainerState::Paused);
                 observed.containers[at].state = ContainerState::Exited;
             }
             Action::Remove { name } => {

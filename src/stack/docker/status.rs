@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bollard::models::ContainerStateStatusEnum;
 
-use super::DockerEngine;
+use super::{DockerEngine, DockerError};
 use crate::docker::{Connection, ContainerReport};
+use crate::error::Error;
 use crate::stack::{RunState, Service, ServiceStatus, StackStatus, resident_bytes};
 
 /// How long a service may take to say that it is ready, if it is.
@@ -24,15 +25,13 @@ impl DockerEngine {
     pub(super) async fn look(&self) -> StackStatus {
         let connection = match self.connection().await {
             Ok(connection) => connection,
-            Err(error) => return unknown(error.to_string()),
+            Err(error) => return unknown(&error.into()),
         };
         let reports = match connection.reports(self.project.name()).await {
             Ok(reports) => reports,
             Err(error) => {
-                return unknown(format!(
-                    "the Docker engine at {} does not answer: {error}",
-                    connection.endpoint
-                ));
+                let endpoint = connection.endpoint.clone();
+                return unknown(&DockerError::Unobservable(endpoint, error).into());
             }
         };
         let services = Service::ALL.map(|service| {
@@ -44,18 +43,20 @@ impl DockerEngine {
             state: overall(&services, !reports.is_empty()),
             reason: None,
             container_engine: Some(format!(
-                "Docker Engine {} at {}",
-                connection.engine_version, connection.endpoint
+                "Docker Engine {} (API {}) at {}",
+                connection.engine_version, connection.api, connection.endpoint
             )),
             services,
         }
     }
 }
 
-fn unknown(reason: String) -> StackStatus {
+fn unknown(error: &Error) -> StackStatus {
+    let mut reason = vec![error.to_string()];
+    reason.extend(error.causes());
     StackStatus {
         state: RunState::Unknown,
-        reason: Some(reason),
+        reason: Some(reason.join(": ")),
         container_engine: None,
         services: Vec::new(),
     }
