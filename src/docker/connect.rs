@@ -1,5 +1,7 @@
 //! A connection to an engine.
 
+use std::fmt;
+
 use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::endpoint::{Address, Endpoint, EndpointError, Surroundings};
@@ -109,6 +111,12 @@ fn client(address: &Address) -> Result<Docker, bollard::errors::Error> {
         Address::Ssh(_) => {
             Docker::connect_with_ssh(&address.to_string(), TIMEOUT, API_DEFAULT_VERSION, None)
         }
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
     }
 }
 

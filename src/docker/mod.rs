@@ -11,12 +11,14 @@ mod desired;
 mod endpoint;
 mod execute;
 mod logs;
+mod machine;
 mod observe;
 mod observed;
 pub mod plan;
 mod pull;
 mod report;
 
+pub use capacity::{LEAST_DISK, LEAST_MEMORY};
 pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
     Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource,
@@ -24,6 +26,7 @@ pub use desired::{
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
 pub use logs::{ContainerLine, ProjectLog};
+pub use machine::Machine;
 pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
 pub use pull::PullError;

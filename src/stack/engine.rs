@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Desired, Endpoint, Endpoints, Service};
+use super::{Desired, Endpoint, Endpoints, Examination, Service};
 use crate::error::Result;
 
 /// What a stack runs on.
@@ -214,6 +214,14 @@ pub trait Engine: Send + Sync {
 
     /// Removes all that. Nothing of the stack may run.
     fn remove_data(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Looks at what it runs stacks with, and at the machine that it does so on: for a stack like
+    /// `desired`, whether that runs or not. Nothing is changed, and nothing fetched.
+    fn examine<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Examination>;
+
+    /// What is there of the project's stack on this engine, each by its name: what runs, and what
+    /// holds its data. Nothing, if the engine cannot be asked.
+    fn remains(&self) -> BoxFuture<'_, Vec<String>>;
 
     /// What runs now.
     fn status(&self) -> BoxFuture<'_, StackStatus>;

@@ -1,6 +1,7 @@
 //! The Docker engine as an [`Engine`].
 
 mod error;
+mod examine;
 mod readiness;
 mod status;
 
@@ -15,7 +16,7 @@ pub use error::DockerError;
 
 use super::engine::{Engine, EngineKind, LogLine, LogReader, RunState, StackStatus, Stopped};
 use super::port::{PortError, preflight_but_for};
-use super::{Desired, Endpoints, Project, Record, Service, told_to_stop};
+use super::{Desired, Endpoints, Examination, Project, Record, Service, told_to_stop};
 use crate::compose;
 use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
 use crate::docker::{
@@ -400,6 +401,14 @@ impl Engine for DockerEngine {
             self.tear_down(Volumes::Remove, None).await?;
             Ok(())
         })
+    }
+
+    fn examine<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Examination> {
+        Box::pin(self.examination(desired))
+    }
+
+    fn remains(&self) -> BoxFuture<'_, Vec<String>> {
+        Box::pin(self.what_remains())
     }
 
     fn status(&self) -> BoxFuture<'_, StackStatus> {

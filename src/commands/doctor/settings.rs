@@ -1,0 +1,217 @@
+//! What the environment and `.env` say: to this program, and to those that send.
+
+use super::Patient;
+use crate::{
+    error::Error,
+    settings::misspelt,
+    stack::{Endpoint, Endpoints, Finding, Level, Topic},
+};
+
+/// Where SDKs send to, as the specification has it.
+const OTLP_ENDPOINTS: [&str; 4] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+];
+
+/// What makes HTTP clients go through a proxy for `http://` URLs. The first is read in lower case
+/// only by those who fear what a CGI script is told by a header `Proxy`.
+const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// A setting that was left out, as it cannot be understood.
+pub(super) fn not_understood(error: &Error) -> Finding {
+    let mut found = error.to_string();
+    for cause in error.causes() {
+        found = format!("{found}: {cause}");
+    }
+    let fix = error.hint();
+    let fix = fix.unwrap_or_else(|| "correct it; every command refuses it until then".to_owned());
+    Finding::problem(Topic::Settings, "not understood", found).mended_by(fix)
+}
+
+pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
+    let variables = patient.variables;
+    let mut findings: Vec<_> = misspelt_settings(variables).collect();
+    findings.extend(proxy(variables, &patient.desired.endpoints));
+    findings.extend(senders(
+        variables,
+        &patient.desired.endpoints,
+        &patient.context.command("env"),
+    ));
+    if findings.is_empty() {
+        let found = "nothing that is misspelt or leads elsewhere";
+        findings.push(Finding::ok(Topic::Settings, "environment", found));
+    }
+    findings
+}
+
+/// One that is near to a setting's name was meant for it, and is ignored. What only begins alike
+/// may be somebody else's.
+fn misspelt_settings(variables: &[(String, String)]) -> impl Iterator<Item = Finding> {
+    let names = variables.iter().filter_map(|(name, _)| misspelt(name));
+    names.map(|(name, meant)| {
+        let finding = Finding::note(Topic::Settings, format!("`{name}`"), "is not a setting");
+        match meant {
+            Some(meant) => finding
+                .at(Level::Problem)
+                .mended_by(format!("did you mean `{meant}`?")),
+            None => finding.mended_by("`telemetry config` shows every setting"),
+        }
+    })
+}
+
+/// A proxy that what is sent to the stack would be given to.
+fn proxy(variables: &[(String, String)], endpoints: &Endpoints) -> Option<Finding> {
+    let (name, proxy) = PROXIES.iter().find_map(|name| set(variables, name))?;
+    let host = endpoints.address(Endpoint::OtlpHttp).ip().to_string();
+    let excepted = ["no_proxy", "NO_PROXY"]
+        .into_iter()
+        .filter_map(|name| set(variables, name))
+        .any(|(_, list)| excepts(list, &host));
+    if excepted {
+        return None;
+    }
+    let found =
+        format!("`{proxy}`, and no `NO_PROXY` excepts `{host}`: SDKs may send to the proxy");
+    let fix = match set(variables, "NO_PROXY") {
+        Some((_, list)) => format!("`export NO_PROXY={list},{host},localhost`"),
+        None => format!("`export NO_PROXY={host},localhost`"),
+    };
+    Some(Finding::note(Topic::Settings, format!("`{name}`"), found).mended_by(fix))
+}
+
+/// Whether a list as in `NO_PROXY` has an address: itself, a network that it is in, or `*`.
+fn excepts(list: &str, host: &str) -> bool {
+    list.split([',', ' ']).map(str::trim).any(|entry| {
+        let network = entry.split_once('/').map_or(entry, |(network, _)| network);
+        let loopback = |text: &str| {
+            let address = text.parse::<std::net::IpAddr>();
+            address.is_ok_and(|address| address.is_loopback())
+        };
+        let is_network = entry.contains('/') && loopback(network) && loopback(host);
+        let bare = entry.trim_start_matches('[').trim_end_matches(']');
+        entry == "*" || bare == host || is_network
+    })
+}
+
+/// Variables that send telemetry elsewhere, or nowhere.
+fn senders(variables: &[(String, String)], endpoints: &Endpoints, env: &str) -> Vec<Finding> {
+    let elsewhere = OTLP_ENDPOINTS
+        .iter()
+        .filter_map(|name| set(variables, name))
+        .filter(|(_, url)| !leads_to(url, endpoints))
+        .map(|(name, url)| {
+            let found = format!("`{url}` is not this stack");
+            Finding::note(Topic::Settings, format!("`{name}`"), found)
+                .mended_by(format!("`eval \"$({env})\"` points SDKs at this stack"))
+        });
+    let disabled = set(variables, "OTEL_SDK_DISABLED")
+        .filter(|(_, value)| value.eq_ignore_ascii_case("true"))
+        .map(|(name, _)| {
+            Finding::note(Topic::Settings, format!("`{name}`"), "SDKs send nothing")
+                .mended_by(format!("`unset {name}`"))
+        });
+    elsewhere.chain(disabled).collect()
+}
+
+/// Whether a URL is that of one of the stack's OTLP endpoints, by whatever name of this machine.
+fn leads_to(url: &str, endpoints: &Endpoints) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let Some((host, port)) = authority.rsplit_once(':') else {
+        return false;
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    [Endpoint::OtlpHttp, Endpoint::OtlpGrpc]
+        .into_iter()
+        .map(|endpoint| endpoints.address(endpoint))
+        .any(|address| {
+            let is_here = match host.parse::<std::net::IpAddr>() {
+                Ok(ip) => {
+                    ip == address.ip() || (ip.is_loopback() && endpoints.host.is_unspecified())
+                }
+                Err(_) => host == "localhost",
+            };
+            is_here && port.parse() == Ok(address.port())
+        })
+}
+
+/// A variable that is set to something.
+fn set<'v>(variables: &'v [(String, String)], name: &str) -> Option<(&'v str, &'v str)> {
+    variables
+        .iter()
+        .find(|(known, value)| known == name && !value.is_empty())
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(set: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        set.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_proxy_is_told_of_unless_the_address_is_excepted() {
+        let told = |set: &[(&str, &str)]| proxy(&variables(set), &Endpoints::default());
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[("HTTP_PROXY", "")]), None);
+        let finding = told(&[("HTTP_PROXY", "http://proxy:3128")]).unwrap();
+        assert_eq!(
+            finding.fix.unwrap(),
+            "`export NO_PROXY=127.0.0.1,localhost`"
+        );
+        let finding = told(&[("http_proxy", "http://p"), ("NO_PROXY", "intra.net")]).unwrap();
+        assert_eq!(
+            finding.fix.unwrap(),
+            "`export NO_PROXY=intra.net,127.0.0.1,localhost`"
+        );
+        for list in ["*", "localhost, 127.0.0.1", "127.0.0.0/8"] {
+            let set = [("http_proxy", "http://p"), ("no_proxy", list)];
+            assert_eq!(told(&set), None, "{list}");
+        }
+        let set = [
+            ("http_proxy", "http://p"),
+            ("no_proxy", "10.0.0.0/8,localhost"),
+        ];
+        assert!(told(&set).is_some());
+    }
+
+    #[test]
+    fn variables_of_sdks_that_lead_elsewhere_are_told_of() {
+        let endpoints = Endpoints::default();
+        for url in [
+            "http://127.0.0.1:4318",
+            "http://localhost:4317/",
+            "127.0.0.1:4317",
+            "http://localhost:4318/v1/traces",
+        ] {
+            assert!(leads_to(url, &endpoints), "{url}");
+        }
+        for url in [
+            "https://otlp.example.com",
+            "http://127.0.0.1:14318",
+            "http://10.0.0.1:4318",
+            "http://collector:4318",
+            "",
+        ] {
+            assert!(!leads_to(url, &endpoints), "{url}");
+        }
+        let set = variables(&[
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://example.com"),
+            ("OTEL_SDK_DISABLED", "true"),
+        ]);
+        let findings = senders(&set, &endpoints, "telemetry env");
+        let subjects: Vec<_> = findings.iter().map(|it| it.subject.as_str()).collect();
+        assert_eq!(
+            subjects,
+            [
+                "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`",
+                "`OTEL_SDK_DISABLED`"
+            ]
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! `telemetry doctor` on stacks that run, that are stopped, that are broken, and that are not there.
+
+mod support;
+
+use std::net::TcpListener;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use support::{
+    sandbox::{Run, Sandbox},
+    stack::Stack,
+};
+
+/// What `doctor` found, and how it ended.
+struct Diagnosis {
+    envelope: Value,
+    status: Option<i32>,
+}
+
+impl Diagnosis {
+    fn of(run: Run<'_>) -> Self {
+        let ended = run.arg("--format=json").output();
+        Self {
+            envelope: serde_json::from_str(&ended.stdout)
+                .unwrap_or_else(|error| panic!("{error}: {} {}", ended.stdout, ended.stderr)),
+            status: ended.status,
+        }
+    }
+
+    fn findings(&self) -> impl Iterator<Item = &Value> {
+        let findings = self.envelope["data"]["findings"].as_array();
+        findings.expect("it is a list").iter()
+    }
+
+    /// The findings of this level, each as `topic: subject: found (fix)`.
+    fn at(&self, level: &str) -> Vec<String> {
+        self.findings()
+            .filter(|finding| finding["level"] == level)
+            .map(|finding| {
+                let text = |field: &str| finding[field].as_str().unwrap_or("no fix").to_owned();
+                format!(
+                    "{}: {}: {} ({})",
+                    text("topic"),
+                    text("subject"),
+                    text("found"),
+                    text("fix")
+                )
+            })
+            .collect()
+    }
+
+    /// The only problem.
+    fn problem(&self) -> String {
+        let [problem] = self.at("problem").try_into().expect("it is the only one");
+        assert_eq!(self.status, Some(4));
+        assert_eq!(self.envelope["error"]["code"], "unhealthy");
+        assert_eq!(self.envelope["data"]["problems"], 1);
+        problem
+    }
+
+    fn assert_sound(&self) {
+        assert_eq!(self.at("problem"), [""; 0]);
+        assert_eq!(self.status, Some(0));
+        assert_eq!(self.envelope["status"], "ok");
+    }
+}
+
+#[test]
+fn a_machine_without_anything_is_told_what_would_be_used() {
+    let Some(stack) = Stack::prepare() else {
+        return;
+    };
+    let run = stack
+        .telemetry("doctor")
+        .env(
+            "TELEMETRY_OTLP_HTTP_PORT",
+            &stack.ports.otlp_http.to_string(),
+        )
+        .env(
+            "TELEMETRY_OTLP_GRPC_PORT",
+            &stack.ports.otlp_grpc.to_string(),
+        )
+        .env(
+            "TELEMETRY_CLICKHOUSE_PORT",
+            &stack.ports.clickhouse.to_string(),
+        )
+        .env("TELEMETRY_HEALTH_PORT", &stack.ports.health.to_string())
+        .env("TELEMETRY_ENGINE", "embedded");
+    let mut settings = stack.snapshot_settings();
+    settings.add_filter(
+        r"chDB \d+\.\d+\.\d+ at `.*`",
+        "chDB [VERSION] at `[LIBRARY]`",
+    );
+    settings.add_filter(r"telemetry \d+\.\d+\.\d+", "telemetry [VERSION]");
+    settings.add_filter(r"\d+\.\d+ [GT]iB", "[SIZE]");
+    settings.bind(|| {
+        assert_snapshot!(run.snapshot(), @"
+        exit status: 0
+        --- stdout ---
+        Engine
+          ok      engine: embedded (as `TELEMETRY_ENGINE` says, environment)
+          ok      engine library: chDB [VERSION] at `[LIBRARY]`
+        Versions
+          ok      this program: telemetry [VERSION]
+        Ports
+          ok      OTLP/HTTP [OTLP_HTTP], OTLP/gRPC [OTLP_GRPC], ClickHouse HTTP [CLICKHOUSE], health [HEALTH]: free
+        Disk
+          ok      `[HOME]/.local/share/telemetry/telemetry`, for the data of the stack: [SIZE] free
+        Memory
+          ok      this machine: [SIZE] for the stack, and it may take [SIZE]
+        Passwords
+          note    `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD`, `CLICKHOUSE_GRAFANA_PASSWORD`: default, reachable from this machine only (127.0.0.1)
+                  fix: set them in the environment or in `.env`, then `telemetry start`
+        Settings
+          ok      environment: nothing that is misspelt or leads elsewhere
+        Data path
+          note    stack: not running
+                  fix: `telemetry start` starts it
+
+        0 problems, 2 notes
+        ");
+    });
+}
+
+#[test]
+fn a_stack_that_runs_is_sound_and_one_that_is_stopped_too() {
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let tested = stack.telemetry("test").output();
+    assert_eq!(tested.status, Some(0), "{}", tested.stderr);
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    diagnosis.assert_sound();
+    let found = diagnosis.at("ok").join("\n");
+    for expected in [
+        "health",
+        "held by this stack",
+        "clock: ClickHouse: agrees",
+        "data_path: stack: running",
+        "data_path: 4 endpoints: every one answers",
+        "none refused or lost",
+        "data_path: last span: began",
+        "versions: database: schema version",
+    ] {
+        assert!(found.contains(expected), "{expected} in {found}");
+    }
+    assert_eq!(diagnosis.at("note").len(), 1, "{:?}", diagnosis.at("note"));
+    assert!(diagnosis.at("note")[0].contains("CLICKHOUSE_PASSWORD"));
+
+    assert_eq!(stack.telemetry("stop").output().status, Some(0));
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    diagnosis.assert_sound();
+    let notes = diagnosis.at("note").join("\n");
+    assert!(
+        notes.contains("stack: not running (`telemetry start` starts it)"),
+        "{notes}"
+    );
+    assert!(diagnosis.at("ok").join("\n").contains(": free"));
+}
+
+#[test]
+fn a_port_that_somebody_else_holds_is_told_with_who_and_the_setting() {
+    let sandbox = Sandbox::new();
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = held.local_addr().expect("it is bound").port().to_string();
+    let run = sound(&sandbox).env("TELEMETRY_CLICKHOUSE_PORT", &port);
+    let problem = Diagnosis::of(run).problem();
+    assert!(
+        problem.starts_with(&format!("ports: ClickHouse HTTP {port}: ")),
+        "{problem}"
+    );
+    assert!(problem.contains("TELEMETRY_CLICKHOUSE_PORT"), "{problem}");
+    #[cfg(target_os = "linux")]
+    assert!(
+        problem.contains(&format!("(pid {})", std::process::id())),
+        "{problem}"
+    );
+}
+
+#[test]
+fn default_passwords_on_every_address_are_a_problem_and_ones_own_are_not() {
+    let sandbox = Sandbox::new();
+    let run = || sound(&sandbox).env("TELEMETRY_HOST", "0.0.0.0");
+    let problem = Diagnosis::of(run()).problem();
+    assert!(
+        problem.starts_with("passwords: `CLICKHOUSE_PASSWORD`, "),
+        "{problem}"
+    );
+    assert!(
+        problem.contains("0.0.0.0 (`TELEMETRY_HOST`, environment)"),
+        "{problem}"
+    );
+    let safe = ["", "INGEST_", "GRAFANA_"].iter().fold(run(), |run, user| {
+        run.env(&format!("CLICKHOUSE_{user}PASSWORD"), "secret")
+    });
+    let diagnosis = Diagnosis::of(safe);
+    diagnosis.assert_sound();
+    assert!(!diagnosis.envelope.to_string().contains("secret"));
+}
+
+#[test]
+fn what_cannot_be_understood_is_told_and_the_rest_looked_at_without_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "here/.env",
+        "TELEMETRY_HEALTH_PORT=high\nENVIRONMENT='ci\nA=1\n",
+    );
+    let run = sound(&sandbox)
+        .env("TELEMETRY_RETENTION_DAYS", "many")
+        .env("TELEMETRY_HOTS", "::1")
+        .env("TELEMETRY_SOMEBODY_ELSES", "1");
+    let run = without_health_port(run);
+    let diagnosis = Diagnosis::of(run);
+    assert_eq!(diagnosis.status, Some(4));
+    let problems = diagnosis
+        .at("problem")
+        .join("\n")
+        .replace(&sandbox.home().display().to_string(), "[HOME]");
+    assert_snapshot!(problems, @"
+    settings: `TELEMETRY_HOTS`: is not a setting (did you mean `TELEMETRY_HOST`?)
+    settings: not understood: [HOME]/here/.env:2: the quote is not closed on this line (correct it; every command refuses it until then)
+    settings: not understood: [HOME]/here/.env:1: `TELEMETRY_HEALTH_PORT` is `high`: expected a port, 1 to 65535 (correct it; every command refuses it until then)
+    settings: not understood: `TELEMETRY_RETENTION_DAYS` in the environment is `many`: expected a number of days, 1 to 36500 (correct it; every command refuses it until then)
+    ");
+    let notes = diagnosis.at("note").join("\n");
+    assert!(
+        notes.contains("`TELEMETRY_SOMEBODY_ELSES`: is not a setting"),
+        "{notes}"
+    );
+    assert!(diagnosis.at("ok").join("\n").contains("OTLP/HTTP"));
+}
+
+#[test]
+fn a_record_that_is_damaged_is_told_of() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".local/share/telemetry/telemetry/stack.json", "{");
+    sandbox.write(".local/share/telemetry/telemetry/.telemetry-project", "");
+    let problem = Diagnosis::of(sound(&sandbox)).problem();
+    assert!(
+        problem.contains("cannot read what the stack was started with"),
+        "{problem}"
+    );
+    assert!(problem.contains("(remove the file"), "{problem}");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_told_with_what_to_set() {
+    let sandbox = Sandbox::new();
+    let run = sound(&sandbox).env("TELEMETRY_ENGINE_LIBRARY", "/nowhere/libchdb.so");
+    let problem = Diagnosis::of(run).problem();
+    assert!(
+        problem.starts_with(
+            "engine: engine library: `TELEMETRY_ENGINE_LIBRARY` is `/nowhere/libchdb.so`"
+        ),
+        "{problem}"
+    );
+    assert!(problem.contains("`telemetry engine install`"), "{problem}");
+    sandbox.write("here/libchdb.so", "not a library");
+    let run = sound(&sandbox).env("TELEMETRY_ENGINE_LIBRARY", "libchdb.so");
+    let problem = Diagnosis::of(run).problem();
+    assert!(
+        problem.contains("not an engine library that works here"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_docker_engine_that_is_named_and_not_there_is_told_with_who_named_it() {
+    let sandbox = Sandbox::new();
+    let run = sound(&sandbox).env("TELEMETRY_ENGINE", "docker");
+    let diagnosis = Diagnosis::of(run);
+    assert_eq!(diagnosis.status, Some(4));
+    let problems = diagnosis.at("problem");
+    let engine = problems.first().expect("it is a problem");
+    assert!(
+        engine.starts_with(
+            "engine: Docker: no Docker engine answers at `unix:///nowhere/docker.sock` (as \
+             `DOCKER_HOST` says)"
+        ),
+        "{engine}"
+    );
+    assert!(engine.contains("unset `DOCKER_HOST`"), "{engine}");
+}
+
+#[test]
+fn an_environment_that_leads_elsewhere_is_told_of() {
+    let sandbox = Sandbox::new();
+    let run = sound(&sandbox)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example.com")
+        .env("HTTP_PROXY", "http://proxy.example.com:3128");
+    let diagnosis = Diagnosis::of(run);
+    diagnosis.assert_sound();
+    let notes = diagnosis.at("note").join("\n");
+    assert!(notes.contains("NO_PROXY=127.0.0.1,localhost"), "{notes}");
+    assert!(
+        notes.contains("`https://otlp.example.com` is not this stack"),
+        "{notes}"
+    );
+}
+
+/// A run in which nothing is wrong but what a test adds: the embedded engine without a library,
+/// which a start would fetch, on ports that are free.
+fn sound(sandbox: &Sandbox) -> Run<'_> {
+    let ports = support::stack::Ports::free();
+    [
+        ("TELEMETRY_ENGINE", "embedded".to_owned()),
+        ("TELEMETRY_OTLP_HTTP_PORT", ports.otlp_http.to_string()),
+        ("TELEMETRY_OTLP_GRPC_PORT", ports.otlp_grpc.to_string()),
+        ("TELEMETRY_CLICKHOUSE_PORT", ports.clickhouse.to_string()),
+        ("TELEMETRY_HEALTH_PORT", ports.health.to_string()),
+    ]
+    .iter()
+    .fold(sandbox.telemetry("doctor"), |run, (name, value)| {
+        run.env(name, value)
+    })
+}
+
+/// The same, where `.env` may set the port of the health check.
+fn without_health_port(run: Run<'_>) -> Run<'_> {
+    run.env("TELEMETRY_HEALTH_PORT", "")
+}
