@@ -7,8 +7,9 @@ use std::net::TcpListener;
 use insta::assert_snapshot;
 use serde_json::Value;
 use support::{
+    docker::DockerStack,
     sandbox::{Run, Sandbox},
-    stack::Stack,
+    stack::{Ports, Stack},
 };
 
 /// What `doctor` found, and how it ended.
@@ -298,10 +299,109 @@ fn an_environment_that_leads_elsewhere_is_told_of() {
     );
 }
 
+#[test]
+fn a_stack_of_containers_is_looked_at_like_any_other() {
+    let Some(stack) = DockerStack::prepare("doctor") else {
+        return;
+    };
+    // Not there yet, and one of its ports is taken.
+    let port = stack.port("TELEMETRY_DASHBOARD_PORT");
+    let held = TcpListener::bind(("127.0.0.1", port)).expect("it was free");
+    let docker = |line| stack.telemetry(line).env("TELEMETRY_ENGINE", "docker");
+    let problem = Diagnosis::of(docker("doctor")).problem();
+    assert!(
+        problem.starts_with(&format!("ports: dashboards {port}: ")),
+        "{problem}"
+    );
+    drop(held);
+
+    stack.start();
+    let tested = stack.telemetry("test").output();
+    assert_eq!(tested.status, Some(0), "{}", tested.stderr);
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    diagnosis.assert_sound();
+    let found = diagnosis.at("ok").join("\n");
+    for expected in [
+        "engine: Docker: version ",
+        "clock: the engine's machine: agrees",
+        "clock: ClickHouse: agrees",
+        "versions: clickhouse: 2",
+        "held by this stack",
+        "data_path: 7 endpoints: every one answers",
+        "none refused or lost",
+    ] {
+        assert!(found.contains(expected), "{expected} in {found}");
+    }
+    let notes = diagnosis.at("note");
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("GF_SECURITY_ADMIN_PASSWORD"));
+
+    // Spans of an SDK that the collector does not understand, and a setting that has changed.
+    let otlp = stack.port("TELEMETRY_OTLP_HTTP_PORT");
+    let endpoint = format!("http://localhost:{otlp}/v1/traces");
+    let run = stack
+        .telemetry("doctor")
+        .env("AUTOMAGIK_TELEMETRY_ENDPOINT", &endpoint)
+        .env("GF_SECURITY_ADMIN_PASSWORD", "another");
+    let diagnosis = Diagnosis::of(run);
+    let problem = diagnosis.problem();
+    assert!(
+        problem.contains("env --sdk automagik-clickhouse"),
+        "{problem}"
+    );
+    let notes = diagnosis.at("note").join("\n");
+    assert!(notes.contains("versions: containers: not as"), "{notes}");
+
+    // Its ports are another project's where that one is looked at.
+    let other = Diagnosis::of(docker("doctor").env("TELEMETRY_PROJECT", "t-doctor-other"));
+    let problems = other.at("problem");
+    assert_eq!(problems.len(), 7, "{problems:?}");
+    let fix = format!("`telemetry stop --project {}` stops it", stack.project);
+    assert!(problems.iter().all(|it| it.contains(&fix)), "{problems:?}");
+
+    // A container that is gone, and another engine's data beside this one's.
+    let collector = format!("{}-collector-1", stack.project);
+    support::docker::docker(&["rm", "--force", &collector]).expect("it can be removed");
+    let data = format!(".local/share/telemetry/{}/clickhouse/x", stack.project);
+    stack.sandbox.write(&data, "");
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    assert_eq!(diagnosis.status, Some(4));
+    let problems = diagnosis.at("problem").join("\n");
+    assert!(
+        problems.contains("data_path: collector: not there"),
+        "{problems}"
+    );
+    assert!(
+        problems.contains("OTLP/gRPC at http://127.0.0.1"),
+        "{problems}"
+    );
+    let notes = diagnosis.at("note").join("\n");
+    assert!(notes.contains("leftovers: embedded engine: "), "{notes}");
+}
+
+#[test]
+fn a_container_that_other_machines_reach_is_told_of_whatever_the_settings_say() {
+    let Some(stack) = DockerStack::prepare("exposed") else {
+        return;
+    };
+    let port = Ports::free().health;
+    stack.sandbox.write(
+        "here/open.yml",
+        &format!("services: {{grafana: {{ports: [\"0.0.0.0:{port}:3000\"]}}}}"),
+    );
+    let started = stack
+        .telemetry("start --engine docker --override open.yml")
+        .output();
+    assert_eq!(started.status, Some(0), "{}", started.stderr);
+    let problem = Diagnosis::of(stack.telemetry("doctor")).problem();
+    assert!(problem.starts_with("passwords: "), "{problem}");
+    assert!(problem.contains("published on every address"), "{problem}");
+}
+
 /// A run in which nothing is wrong but what a test adds: the embedded engine without a library,
 /// which a start would fetch, on ports that are free.
 fn sound(sandbox: &Sandbox) -> Run<'_> {
-    let ports = support::stack::Ports::free();
+    let ports = Ports::free();
     [
         ("TELEMETRY_ENGINE", "embedded".to_owned()),
         ("TELEMETRY_OTLP_HTTP_PORT", ports.otlp_http.to_string()),

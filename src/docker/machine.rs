@@ -14,6 +14,8 @@ pub struct Machine {
     pub kinds: Vec<&'static str>,
     /// Its operating system, such as `Debian GNU/Linux 12 (bookworm)`.
     pub system: Option<String>,
+    /// Whether it can keep containers from taking more memory than their limits.
+    pub limits_memory: bool,
     /// Its memory, in bytes.
     pub memory: Option<u64>,
     /// Where it keeps images and volumes, if that is on this machine.
@@ -39,6 +41,7 @@ fn machine(info: SystemInfo, version: &SystemVersion, is_local: bool) -> Machine
     let root = info.docker_root_dir.as_ref().map(PathBuf::from);
     Machine {
         kinds: kinds(&info, version),
+        limits_memory: info.memory_limit != Some(false),
         memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()),
         // The directory of an engine in a virtual machine is not this machine's.
         root: root.filter(|root| is_local && root.is_dir()),
@@ -78,6 +81,7 @@ mod tests {
         let rootless: SystemInfo = serde_json::from_str(
             r#"{"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
                 "OperatingSystem": "Debian GNU/Linux 12", "MemTotal": 4096,
+                "MemoryLimit": false,
                 "SystemTime": "2026-01-31T09:00:00.5+01:00", "DockerRootDir": "/nowhere"}"#,
         )
         .unwrap();
@@ -87,6 +91,7 @@ mod tests {
         .unwrap();
         let machine = machine(rootless, &podman, true);
         assert_eq!(machine.kinds, ["Podman", "rootless"]);
+        assert!(!machine.limits_memory);
         assert_eq!(machine.memory, Some(4096));
         assert_eq!(machine.root, None);
         let expected: Timestamp = "2026-01-31T08:00:00.5Z".parse().unwrap();

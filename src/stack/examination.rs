@@ -12,6 +12,8 @@ pub struct Examination {
     pub findings: Vec<Finding>,
     /// The ports that it knows to be held.
     pub ports: Vec<HeldPort>,
+    /// Whether the stack can be reached from other machines, whatever the settings say.
+    pub is_exposed: bool,
     /// Whether its ports are another machine's, so that whether they are free cannot be seen here.
     pub is_remote: bool,
     /// Where it keeps data, as far as that is on this machine.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::Failure;
+use crate::error::{Error, Failure, causes};
 
 /// What was looked at, what was found, and what mends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,19 +90,18 @@ impl Finding {
     /// The problem that a failure tells of: its message and what lies beneath it, mended as its
     /// hint says.
     pub fn of_failure(topic: Topic, subject: impl Into<String>, failure: &dyn Failure) -> Self {
-        let mut found = failure.to_string();
-        let mut source = failure.source();
-        while let Some(cause) = source {
-            let message = cause.to_string();
-            // A wrapper may quote what it wraps.
-            if !found.ends_with(&message) {
-                found = format!("{found}: {message}");
-            }
-            source = cause.source();
-        }
+        let found = told(failure.to_string(), &causes(failure));
         Self {
             fix: failure.hint(),
             ..Self::problem(topic, subject, found)
+        }
+    }
+
+    /// The same of any error.
+    pub fn of_error(topic: Topic, subject: impl Into<String>, error: &Error) -> Self {
+        Self {
+            fix: error.hint(),
+            ..Self::problem(topic, subject, told(error.to_string(), &error.causes()))
         }
     }
 
@@ -120,6 +119,12 @@ impl Finding {
     pub fn at(self, level: Level) -> Self {
         Self { level, ..self }
     }
+}
+
+/// A message with its causes.
+fn told(message: String, causes: &[String]) -> String {
+    let causes = causes.iter().map(|cause| format!(": {cause}"));
+    message + &causes.collect::<String>()
 }
 
 impl fmt::Display for Topic {
@@ -182,5 +187,9 @@ mod tests {
         assert_eq!(finding.found, "cannot read it: no such file: status 2");
         assert_eq!(finding.level, Level::Problem);
         assert_eq!(finding.fix.as_deref(), Some("try again"));
+        assert_eq!(
+            Finding::of_error(Topic::Disk, "file", &failure.into()),
+            finding
+        );
     }
 }

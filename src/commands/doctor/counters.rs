@@ -16,9 +16,9 @@ const FILLING: f64 = 50.0;
 /// At this, it is about to refuse.
 const FULL: f64 = 90.0;
 
-/// Samples by the name of their family, summed over their labels.
+/// Samples by the name of their family, and by their labels.
 #[derive(Debug, Default, PartialEq)]
-struct Counters(BTreeMap<String, f64>);
+struct Counters<'p>(BTreeMap<&'p str, BTreeMap<&'p str, f64>>);
 
 /// What went wrong with items between their arrival and the database, and how full the queue is.
 pub(super) async fn findings(patient: &Patient<'_>) -> Vec<Finding> {
@@ -85,20 +85,25 @@ fn judge(counters: &Counters, logs: &str) -> Vec<Finding> {
     findings
 }
 
-impl Counters {
+impl<'p> Counters<'p> {
     /// Samples whose lines cannot be read are left out.
-    fn parse(page: &str) -> Self {
-        let mut sums = BTreeMap::new();
-        for line in page.lines().filter(|line| !line.starts_with('#')) {
-            if let Some((name, value)) = sample(line) {
-                *sums.entry(name.to_owned()).or_insert(0.0) += value;
-            }
+    fn parse(page: &'p str) -> Self {
+        let mut families: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let lines = page.lines().filter(|line| !line.starts_with('#'));
+        for (name, labels, value) in lines.filter_map(sample) {
+            families.entry(name).or_default().insert(labels, value);
         }
-        Self(sums)
+        Self(families)
     }
 
-    fn value(&self, family: &str) -> f64 {
-        self.0.get(family).copied().unwrap_or_default()
+    /// A family's samples, with their labels.
+    fn samples(&self, family: &str) -> impl Iterator<Item = (&'p str, f64)> {
+        let samples = self.0.get(family).into_iter().flatten();
+        samples.map(|(labels, value)| (*labels, *value))
+    }
+
+    fn sum(&self, family: &str) -> f64 {
+        self.samples(family).map(|(_, value)| value).sum()
     }
 
     /// What of a family's signals is not zero, such as `3 spans`.
@@ -109,7 +114,7 @@ impl Counters {
             ("metric_points", "data point"),
         ]
         .into_iter()
-        .map(|(items, item)| (self.value(&format!("{family}_{items}")), item))
+        .map(|(items, item)| (self.sum(&format!("{family}_{items}")), item))
         .filter(|(value, _)| *value >= 1.0)
         .map(|(value, item)| figures::counted(whole(value), item))
         .collect()
@@ -120,14 +125,18 @@ impl Counters {
         (!accepted.is_empty()).then(|| accepted.join(", "))
     }
 
-    /// How full the queue is, if there is one.
+    /// How full the fullest queue is, in hundredths; `None` if there is none.
+    fn fullest_queue(&self) -> Option<f64> {
+        let capacities: BTreeMap<_, _> = self.samples("otelcol_exporter_queue_capacity").collect();
+        self.samples("otelcol_exporter_queue_size")
+            .filter_map(|(labels, size)| Some((size, *capacities.get(labels)?)))
+            .filter(|(_, capacity)| *capacity >= 1.0)
+            .map(|(size, capacity)| 100.0 * size / capacity)
+            .max_by(f64::total_cmp)
+    }
+
     fn queue(&self, logs: &str) -> Option<Finding> {
-        let size = self.value("otelcol_exporter_queue_size");
-        let capacity = self.value("otelcol_exporter_queue_capacity");
-        if capacity < 1.0 {
-            return None;
-        }
-        let percent = 100.0 * size / capacity;
+        let percent = self.fullest_queue()?;
         let finding = Finding::ok(Topic::DataPath, "queue", format!("{percent:.0} % full"));
         let level = match percent {
             FULL.. => Level::Problem,
@@ -142,16 +151,19 @@ impl Counters {
     }
 }
 
-/// The name and the value of a line such as `name{label="x"} 3`. A counter's name may end with
-/// `_total`, which tells nothing.
-fn sample(line: &str) -> Option<(&str, f64)> {
-    let (name, rest) = match line.split_once('{') {
-        Some((name, rest)) => (name, rest.rsplit_once('}')?.1),
-        None => line.split_once(' ')?,
+/// The name, the labels and the value of a line such as `name{label="x"} 3`. A counter's name may
+/// end with `_total`, which tells nothing.
+fn sample(line: &str) -> Option<(&str, &str, f64)> {
+    let (name, labels, rest) = if let Some((name, rest)) = line.split_once('{') {
+        let (labels, rest) = rest.rsplit_once('}')?;
+        (name, labels, rest)
+    } else {
+        let (name, rest) = line.split_once(' ')?;
+        (name, "", rest)
     };
     let value = rest.split_whitespace().next()?.parse().ok()?;
     let name = name.trim();
-    Some((name.strip_suffix("_total").unwrap_or(name), value))
+    Some((name.strip_suffix("_total").unwrap_or(name), labels, value))
 }
 
 #[expect(
@@ -174,8 +186,10 @@ mod tests {
 # TYPE otelcol_receiver_accepted_spans_total counter
 otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"grpc\"} 7
 otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"http\"} 5 1767172800000
-otelcol_exporter_queue_size{exporter=\"clickhouse\",text=\"a } b\"} 10
-otelcol_exporter_queue_capacity 1e3
+otelcol_exporter_queue_size{data_type=\"logs\",text=\"a } b\"} 10
+otelcol_exporter_queue_size{data_type=\"traces\"} 0
+otelcol_exporter_queue_capacity{data_type=\"logs\",text=\"a } b\"} 1e3
+otelcol_exporter_queue_capacity{data_type=\"traces\"} 1e3
 nonsense
 ";
 
@@ -197,7 +211,8 @@ nonsense
     #[test]
     fn what_was_refused_and_a_queue_that_fills_are_told_of() {
         let page = format!(
-            "{PAGE}otelcol_receiver_refused_log_records 1\notelcol_exporter_queue_size 940\n"
+            "{PAGE}otelcol_receiver_refused_log_records 1\n\
+             otelcol_exporter_queue_size{{data_type=\"traces\"}} 950\n"
         );
         let found = levels(&page);
         let refused = "1 log record refused, being malformed or more than there was room for, since \

@@ -17,13 +17,10 @@ WHERE timestamp BETWEEN now64(9) - INTERVAL 1 DAY AND now64(9)";
 
 pub(super) async fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = vec![state(patient)];
-    findings.extend(
-        patient
-            .status
-            .services
-            .iter()
-            .filter_map(|service| restarts(patient, service)),
-    );
+    for service in &patient.status.services {
+        findings.extend(missing(patient, service));
+        findings.extend(restarts(patient, service));
+    }
     if patient.runs() {
         let (probes, counters, last_span) = tokio::join!(
             probes(patient),
@@ -53,15 +50,42 @@ fn state(patient: &Patient<'_>) -> Finding {
             "{} waits until it is ready",
             patient.command("health --wait")
         )),
-        RunState::Partial => finding.at(Level::Problem).mended_by(format!(
-            "{} starts what is missing",
-            patient.command("start")
-        )),
+        // What is missing is told of each.
+        RunState::Partial => finding.at(Level::Note),
+        // Why it cannot be told is the engine's problem, which is told already.
+        RunState::Unknown if has_engine_problem(patient) => Finding::note(
+            Topic::DataPath,
+            "stack",
+            "unknown, as its engine cannot be asked",
+        ),
         RunState::Restarting | RunState::Unknown => finding.at(Level::Problem).mended_by(format!(
             "{} shows what happened",
             patient.command("logs --tail 50")
         )),
     }
+}
+
+fn has_engine_problem(patient: &Patient<'_>) -> bool {
+    let mut findings = patient.examination.findings.iter();
+    findings.any(|it| (it.topic, it.level) == (Topic::Engine, Level::Problem))
+}
+
+/// A service that does not run though others do.
+fn missing(patient: &Patient<'_>, service: &ServiceStatus) -> Option<Finding> {
+    let is_missing =
+        patient.status.state == RunState::Partial && service.state == RunState::NotRunning;
+    let name = service.service.as_str();
+    is_missing.then(|| {
+        let found = match &service.last_exit {
+            Some(exit) => format!("not running; it ended with {exit}"),
+            None => "not there".to_owned(),
+        };
+        Finding::problem(Topic::DataPath, name, found).mended_by(format!(
+            "{} shows what happened, {} starts it",
+            patient.command(&format!("logs {name} --tail 50")),
+            patient.command("start")
+        ))
+    })
 }
 
 fn restarts(patient: &Patient<'_>, service: &ServiceStatus) -> Option<Finding> {

@@ -20,14 +20,16 @@ pub(super) fn finding(patient: &Patient<'_>) -> Finding {
         "set them in the environment or in `.env`, then {}",
         patient.command(if patient.runs() { "restart" } else { "start" })
     );
-    if host.is_loopback() {
-        let found = format!("default, reachable from this machine only ({host})");
-        return Finding::note(Topic::Passwords, subject, found).mended_by(set);
-    }
     let origin = &settings.host.origin;
-    let found = format!(
-        "default, known to everybody, and the stack listens on {host} (`TELEMETRY_HOST`, {origin})"
-    );
+    let exposed_by = match (host.is_loopback(), patient.examination.is_exposed) {
+        (true, false) => {
+            let found = format!("default, reachable from this machine only ({host})");
+            return Finding::note(Topic::Passwords, subject, found).mended_by(set);
+        }
+        (true, true) => "a container of it is published on every address".to_owned(),
+        (false, _) => format!("the stack listens on {host} (`TELEMETRY_HOST`, {origin})"),
+    };
+    let found = format!("default, known to everybody, and {exposed_by}");
     Finding::problem(Topic::Passwords, subject, found)
         .mended_by(format!("{set}; or listen on `127.0.0.1`"))
 }

@@ -7,12 +7,13 @@ use crate::{
     stack::{Endpoint, Endpoints, Finding, Level, Topic},
 };
 
-/// Where SDKs send to, as the specification has it.
-const OTLP_ENDPOINTS: [&str; 4] = [
+/// Where SDKs send to: those of the specification, and automagik's.
+const OTLP_ENDPOINTS: [&str; 5] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    "AUTOMAGIK_TELEMETRY_ENDPOINT",
 ];
 
 /// What makes HTTP clients go through a proxy for `http://` URLs. The first is read in lower case
@@ -21,13 +22,11 @@ const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"
 
 /// A setting that was left out, as it cannot be understood.
 pub(super) fn not_understood(error: &Error) -> Finding {
-    let mut found = error.to_string();
-    for cause in error.causes() {
-        found = format!("{found}: {cause}");
+    let finding = Finding::of_error(Topic::Settings, "not understood", error);
+    match finding.fix {
+        Some(_) => finding,
+        None => finding.mended_by("correct it; every command refuses it until then"),
     }
-    let fix = error.hint();
-    let fix = fix.unwrap_or_else(|| "correct it; every command refuses it until then".to_owned());
-    Finding::problem(Topic::Settings, "not understood", found).mended_by(fix)
 }
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
@@ -116,7 +115,7 @@ fn senders(variables: &[(String, String)], endpoints: &Endpoints, env: &str) -> 
 }
 
 /// Whether a URL is that of one of the stack's OTLP endpoints, by whatever name of this machine.
-fn leads_to(url: &str, endpoints: &Endpoints) -> bool {
+pub(super) fn leads_to(url: &str, endpoints: &Endpoints) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
     let Some((host, port)) = authority.rsplit_once(':') else {
@@ -138,7 +137,7 @@ fn leads_to(url: &str, endpoints: &Endpoints) -> bool {
 }
 
 /// A variable that is set to something.
-fn set<'v>(variables: &'v [(String, String)], name: &str) -> Option<(&'v str, &'v str)> {
+pub(super) fn set<'v>(variables: &'v [(String, String)], name: &str) -> Option<(&'v str, &'v str)> {
     variables
         .iter()
         .find(|(known, value)| known == name && !value.is_empty())

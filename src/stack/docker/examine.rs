@@ -1,15 +1,19 @@
 //! What the Docker engine can tell of itself and of its machine.
 
-use bollard::models::ContainerStateStatusEnum;
 use jiff::Timestamp;
 
 use super::DockerEngine;
+use crate::docker::plan::{PullPolicy, converge};
 use crate::docker::{
-    Connection, ContainerReport, Definition, LEAST_MEMORY, Machine, Observation, Published,
+    Connection, ContainerReport, Definition, LEAST_MEMORY, Machine, Observation, Observed,
+    Published,
 };
 use crate::stack::{
     ClockReading, Desired, Examination, Finding, HeldPort, Holder, MemoryRoom, Room, Topic,
 };
+
+/// What the findings call it.
+const DOCKER: &str = "Docker";
 
 impl DockerEngine {
     pub(super) async fn examination(&self, desired: &Desired) -> Examination {
@@ -17,73 +21,57 @@ impl DockerEngine {
             refuses_long_trace_ids: true,
             ..Examination::default()
         };
-        let connection = match self.connection().await {
-            Ok(connection) => connection,
+        match self.connection().await {
+            Ok(connection) => {
+                examination.is_remote = !connection.endpoint.address.is_local();
+                examine_machine(connection, &mut examination).await;
+                self.examine_stack(connection, desired, &mut examination)
+                    .await;
+            }
             Err(error) => {
-                let finding = Finding::of_failure(Topic::Engine, "Docker", &error);
+                let finding = Finding::of_failure(Topic::Engine, DOCKER, &error);
                 examination.findings.push(finding);
-                return examination;
             }
-        };
-        examination.is_remote = !connection.endpoint.address.is_local();
-        let definition = self.definition(desired).map_err(|error| {
-            let finding = Finding::problem(Topic::Engine, "Compose file", error.to_string());
-            Finding {
-                fix: error.hint(),
-                ..finding
-            }
-        });
-        let before = Timestamp::now().as_millisecond();
-        let machine = connection.machine().await;
-        let after = Timestamp::now().as_millisecond();
-        match machine {
-            Ok(machine) => {
-                examination.findings.push(identity(connection, &machine));
-                examination.clock = machine
-                    .time_ms
-                    .map(|shown| ClockReading::between(before, shown, after));
-                let limits = definition.as_ref().map_or(0, Definition::memory_limit);
-                examination.memory = machine.memory.map(|available| MemoryRoom {
-                    of: "the Docker engine",
-                    available,
-                    least: LEAST_MEMORY,
-                    most: limits.max(LEAST_MEMORY),
-                    limits: "`TELEMETRY_MEMORY_LIMIT`, `TELEMETRY_COLLECTOR_MEMORY_LIMIT` and \
-                             `TELEMETRY_GRAFANA_MEMORY_LIMIT`",
-                });
-                examination.rooms = machine
-                    .root
-                    .into_iter()
-                    .map(|directory| Room {
-                        directory,
-                        holds: "Docker's images and volumes",
-                    })
-                    .collect();
-            }
-            Err(error) => examination.findings.push(Finding::problem(
-                Topic::Engine,
-                "Docker",
-                format!(
-                    "the engine at {} does not answer: {error}",
-                    connection.endpoint
-                ),
-            )),
-        }
-        match definition {
-            Ok(definition) => {
-                let observed = self.observe(connection, &definition).await;
-                if let Ok(observation) = observed {
-                    examination.ports = self.held_ports(&observation);
-                }
-                let reports = connection.reports(self.project.name()).await;
-                let findings = reports.unwrap_or_default();
-                examination
-                    .findings
-                    .extend(versions(&definition, &findings));
-            }
-            Err(finding) => examination.findings.push(finding),
         }
         examination
+    }
+
+    async fn examine_stack(
+        &self,
+        connection: &Connection,
+        desired: &Desired,
+        examination: &mut Examination,
+    ) {
+        let definition = match self.definition(desired) {
+            Ok(definition) => definition,
+            Err(error) => {
+                let finding = Finding::of_error(Topic::Engine, "Compose file", &error);
+                return examination.findings.push(finding);
+            }
+        };
+        if let Some(memory) = &mut examination.memory {
+            memory.most = memory.most.max(definition.memory_limit());
+        }
+        let name = self.project.name();
+        let (observation, reports) = tokio::join!(
+            self.observe(connection, &definition),
+            connection.reports(name)
+        );
+        let reports = reports.unwrap_or_default();
+        examination.findings.extend(versions(&definition, &reports));
+        let Ok(observation) = observation else {
+            return;
+        };
+        examination.ports = self.held_ports(&observation);
+        examination.is_exposed = observation
+            .published
+            .iter()
+            .any(|it| it.is_exposed && it.project.as_deref() == Some(name));
+        if !reports.is_empty() {
+            examination
+                .findings
+                .extend(drift(&observation.observed, &definition));
+        }
     }
 
     fn held_ports(&self, observation: &Observation) -> Vec<HeldPort> {
@@ -143,53 +131,96 @@ impl DockerEngine {
     }
 }
 
-fn identity(connection: &Connection, machine: &Machine) -> Finding {
-    let kinds: Vec<_> = machine
-        .kinds
-        .iter()
-        .copied()
-        .chain(
-            machine
-                .system
-                .as_deref()
-                .filter(|system| !machine.kinds.contains(system)),
-        )
-        .collect();
-    let of = if kinds.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", kinds.join(", "))
+/// What the engine says of itself and of its machine.
+async fn examine_machine(connection: &Connection, examination: &mut Examination) {
+    let before = Timestamp::now().as_millisecond();
+    let machine = connection.machine().await;
+    let after = Timestamp::now().as_millisecond();
+    let machine = match machine {
+        Ok(machine) => machine,
+        Err(error) => {
+            let found = format!(
+                "the engine at {} does not answer: {error}",
+                connection.endpoint
+            );
+            let finding = Finding::problem(Topic::Engine, DOCKER, found)
+                .mended_by("`docker info` shows whether it works");
+            return examination.findings.push(finding);
+        }
     };
-    Finding::ok(
-        Topic::Engine,
-        "Docker",
-        format!(
-            "version {}, API {}{of} at {}",
-            connection.engine_version, connection.api, connection.endpoint
-        ),
-    )
+    examination.findings.push(identity(connection, &machine));
+    if !machine.limits_memory {
+        let found = "it cannot limit the memory of containers, so `TELEMETRY_MEMORY_LIMIT` and its \
+                     like have no effect";
+        examination.findings.push(
+            Finding::note(Topic::Engine, DOCKER, found)
+                .mended_by("enable the memory controller of its machine's control groups"),
+        );
+    }
+    examination.clock = machine
+        .time_ms
+        .map(|shown| ClockReading::between(before, shown, after));
+    examination.memory = machine.memory.map(|available| MemoryRoom {
+        of: "the Docker engine",
+        available,
+        least: LEAST_MEMORY,
+        most: LEAST_MEMORY,
+        limits: "`TELEMETRY_MEMORY_LIMIT`, `TELEMETRY_COLLECTOR_MEMORY_LIMIT` and \
+                 `TELEMETRY_GRAFANA_MEMORY_LIMIT`",
+    });
+    let root = machine.root.into_iter();
+    examination.rooms = root
+        .map(|directory| Room {
+            directory,
+            holds: "Docker's images and volumes",
+        })
+        .collect();
+}
+
+fn identity(connection: &Connection, machine: &Machine) -> Finding {
+    let system = machine.system.as_deref();
+    let system = system.filter(|system| !machine.kinds.contains(system));
+    let kinds: Vec<_> = machine.kinds.iter().copied().chain(system).collect();
+    let kinds = match kinds.as_slice() {
+        [] => String::new(),
+        kinds => format!(" ({})", kinds.join(", ")),
+    };
+    let found = format!(
+        "version {}, API {}{kinds} at {}",
+        connection.engine_version, connection.api, connection.endpoint
+    );
+    Finding::ok(Topic::Engine, DOCKER, found)
 }
 
 /// The version of each service's image that runs, against the one that is pinned.
-fn versions<'a>(
-    definition: &'a Definition,
-    reports: &'a [ContainerReport],
-) -> impl Iterator<Item = Finding> + 'a {
-    reports.iter().filter_map(|report| {
+fn versions(definition: &Definition, reports: &[ContainerReport]) -> Vec<Finding> {
+    let finding = |report: &ContainerReport| {
         let mut wanted = definition.stack.containers.iter();
         let wanted = wanted.find(|it| it.service == report.service)?;
-        let runs = report.state == ContainerStateStatusEnum::RUNNING;
-        let is_so = report.image.as_deref() == Some(wanted.image.as_str());
+        let has = report.image.as_deref().unwrap_or("unknown");
         let subject = &report.service;
-        let version = report.version.as_deref().unwrap_or("of no version");
-        Some(if is_so {
-            Finding::ok(Topic::Versions, subject, version)
-        } else {
-            let image = report.image.as_deref().unwrap_or("unknown");
-            let verb = if runs { "runs" } else { "has" };
-            let found = format!("{verb} image `{image}`, not `{}`", wanted.image);
-            Finding::note(Topic::Versions, subject, found)
-                .mended_by("`telemetry restart` brings it to that one")
-        })
-    })
+        if has == wanted.image {
+            let version = report.version.as_deref().unwrap_or(has);
+            return Some(Finding::ok(Topic::Versions, subject, version));
+        }
+        let found = format!("has image `{has}`, not `{}`", wanted.image);
+        let fix = "`telemetry restart` brings it to that one";
+        Some(Finding::note(Topic::Versions, subject, found).mended_by(fix))
+    };
+    reports.iter().filter_map(finding).collect()
+}
+
+/// What differs between the containers and their definition.
+fn drift(observed: &Observed, definition: &Definition) -> Option<Finding> {
+    let subject = "containers";
+    let plan = match converge(observed, &definition.stack, PullPolicy::Missing) {
+        Ok(plan) => plan,
+        Err(error) => return Some(Finding::of_failure(Topic::Versions, subject, &error)),
+    };
+    if plan.is_empty() {
+        return None;
+    }
+    let found = "not as this `telemetry` and its settings define them";
+    let fix = "`telemetry restart` makes them so, and with `--dry-run` shows why and how";
+    Some(Finding::note(Topic::Versions, subject, found).mended_by(fix))
 }
