@@ -26,7 +26,7 @@ pub use engine::{
 };
 pub use examination::{ClockReading, Examination, HeldPort, Holder, MemoryRoom, Room};
 pub use finding::{Finding, Level, Topic};
-pub use flow::{Flow, flows, obstruction};
+pub use flow::{Flow, flows, obstruction, receiver_flows};
 pub use lifecycle::{LifecycleError, Recording, Start};
 pub use memory::{available_bytes, resident_bytes};
 pub use port_holder::PortHolder;

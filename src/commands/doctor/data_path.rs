@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Patient, counters};
+use super::{Patient, flow};
 use crate::{
     context::Context,
     output::figures,
@@ -22,13 +22,10 @@ pub(super) async fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         findings.extend(restarts(patient, service));
     }
     if patient.runs() {
-        let (probes, counters, last_span) = tokio::join!(
-            probes(patient),
-            counters::findings(patient),
-            last_span(patient)
-        );
+        let (probes, flow, last_span) =
+            tokio::join!(probes(patient), flow::findings(patient), last_span(patient));
         findings.extend(probes);
-        findings.extend(counters);
+        findings.extend(flow);
         findings.extend(last_span);
     }
     findings

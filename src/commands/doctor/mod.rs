@@ -4,11 +4,11 @@
 //! in its [`Examination`].
 
 mod clock;
-mod counters;
 mod data_path;
 mod disk;
 mod emitters;
 mod engine;
+mod flow;
 mod leftovers;
 mod memory;
 mod passwords;
@@ -156,12 +156,5 @@ impl Patient<'_> {
     /// by the probes.
     async fn ask<T: DeserializeOwned>(&self, question: Query<'_>) -> Option<T> {
         question.timeout(PATIENCE).row().await.ok()
-    }
-
-    /// Where a part of the stack is reached, if it has that.
-    fn url(&self, endpoint: Endpoint) -> Option<String> {
-        let endpoints = &self.desired.endpoints;
-        endpoints.port(endpoint)?;
-        Some(endpoints.url(endpoint))
     }
 }
