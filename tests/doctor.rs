@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use support::{
     docker::DockerStack,
+    eventually,
     sandbox::{Run, Sandbox},
     stack::{Ports, Stack},
 };
@@ -142,6 +143,7 @@ fn a_stack_that_runs_is_sound_and_one_that_is_stopped_too() {
         "none refused or lost",
         "data_path: last span: began",
         "versions: database: schema version",
+        "disk: telemetry: ",
     ] {
         assert!(found.contains(expected), "{expected} in {found}");
     }
@@ -157,6 +159,89 @@ fn a_stack_that_runs_is_sound_and_one_that_is_stopped_too() {
         "{notes}"
     );
     assert!(diagnosis.at("ok").join("\n").contains(": free"));
+}
+
+#[test]
+fn senders_with_a_wrong_clock_and_a_stack_that_was_killed_are_told_of() {
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let insert =
+        "INSERT INTO traces (timestamp, service_name) SELECT now() + INTERVAL 2 HOUR, 'late'";
+    let inserted = stack.telemetry("query").arg(insert).output();
+    assert_eq!(inserted.status, Some(0), "{}", inserted.stderr);
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    diagnosis.assert_sound();
+    let notes = diagnosis.at("note").join("\n");
+    assert!(
+        notes.contains("clock: sender `late`: 1 span up to 1"),
+        "{notes}"
+    );
+
+    let server = stack.server().expect("it runs");
+    Stack::signal("KILL", stack.supervisor());
+    Stack::signal("KILL", server);
+    eventually("it is gone", || stack.state() == "not_running");
+    let diagnosis = Diagnosis::of(stack.telemetry("doctor"));
+    diagnosis.assert_sound();
+    let notes = diagnosis.at("note").join("\n");
+    assert!(
+        notes.contains("leftovers: the last run: process "),
+        "{notes}"
+    );
+}
+
+#[test]
+fn a_stack_that_an_older_program_started_is_told_of() {
+    let Some(stack) = Stack::start() else {
+        return;
+    };
+    let path = stack.directory().join("stack.json");
+    let record = std::fs::read_to_string(&path).expect("it is written");
+    let version = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
+    for (written, expected) in [
+        (
+            "\"0.0.1\"",
+            "versions: last start: by the older telemetry 0.0.1",
+        ),
+        (
+            "\"999.0.0\"",
+            "versions: last start: by the newer telemetry 999.0.0",
+        ),
+    ] {
+        std::fs::write(&path, record.replace(version, written)).expect("it is ours");
+        let notes = Diagnosis::of(stack.telemetry("doctor"))
+            .at("note")
+            .join("\n");
+        assert!(notes.contains(expected), "{notes}");
+    }
+    std::fs::write(&path, record).expect("it is ours");
+    let newer = "INSERT INTO schema_migrations (version, name) SELECT 9999, 'later'";
+    let inserted = stack.telemetry("query").arg(newer).output();
+    assert_eq!(inserted.status, Some(0), "{}", inserted.stderr);
+    let problem = Diagnosis::of(stack.telemetry("doctor")).problem();
+    assert!(
+        problem.starts_with("versions: database: the database has schema version 9999"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_and_an_unreadable_dotenv_are_told_of() {
+    let sandbox = Sandbox::new();
+    sandbox.write("here/file", "");
+    let run = sound(&sandbox).env("TELEMETRY_DATA_DIR", "file/x");
+    let problem = Diagnosis::of(run).problem();
+    assert!(problem.starts_with("disk: data directory: "), "{problem}");
+    assert!(problem.contains("`TELEMETRY_DATA_DIR`"), "{problem}");
+
+    sandbox.write("here/.env/file", "");
+    let problem = Diagnosis::of(sound(&sandbox)).problem();
+    assert!(
+        problem.starts_with("settings: not understood: cannot read `"),
+        "{problem}"
+    );
+    assert!(problem.contains("here/.env`: Is a directory"), "{problem}");
 }
 
 #[test]
@@ -269,10 +354,7 @@ fn a_library_that_is_not_there_is_told_with_what_to_set() {
 fn a_docker_engine_that_is_named_and_not_there_is_told_with_who_named_it() {
     let sandbox = Sandbox::new();
     let run = sound(&sandbox).env("TELEMETRY_ENGINE", "docker");
-    let diagnosis = Diagnosis::of(run);
-    assert_eq!(diagnosis.status, Some(4));
-    let problems = diagnosis.at("problem");
-    let engine = problems.first().expect("it is a problem");
+    let engine = Diagnosis::of(run).problem();
     assert!(
         engine.starts_with(
             "engine: Docker: no Docker engine answers at `unix:///nowhere/docker.sock` (as \
@@ -326,6 +408,7 @@ fn a_stack_of_containers_is_looked_at_like_any_other() {
         "clock: the engine's machine: agrees",
         "clock: ClickHouse: agrees",
         "versions: clickhouse: 2",
+        "disk: telemetry: ",
         "held by this stack",
         "data_path: 7 endpoints: every one answers",
         "none refused or lost",

@@ -49,12 +49,8 @@ fn state(patient: &Patient<'_>) -> Finding {
         )),
         // What is missing is told of each.
         RunState::Partial => finding.at(Level::Note),
-        // Why it cannot be told is the engine's problem, which is told already.
-        RunState::Unknown if has_engine_problem(patient) => Finding::note(
-            Topic::DataPath,
-            "stack",
-            "unknown, as its engine cannot be asked",
-        ),
+        // Why it cannot be told is a problem that is told already.
+        RunState::Unknown if !can_be_told(patient) => finding.at(Level::Note),
         RunState::Restarting | RunState::Unknown => finding.at(Level::Problem).mended_by(format!(
             "{} shows what happened",
             patient.command("logs --tail 50")
@@ -62,9 +58,11 @@ fn state(patient: &Patient<'_>) -> Finding {
     }
 }
 
-fn has_engine_problem(patient: &Patient<'_>) -> bool {
+/// Whether there is an engine to ask, and a directory to look into.
+fn can_be_told(patient: &Patient<'_>) -> bool {
     let mut findings = patient.examination.findings.iter();
-    findings.any(|it| (it.topic, it.level) == (Topic::Engine, Level::Problem))
+    let ask = !findings.any(|it| (it.topic, it.level) == (Topic::Engine, Level::Problem));
+    ask && patient.context.settings.project().exists().is_ok()
 }
 
 /// A service that does not run though others do.

@@ -1,6 +1,10 @@
 //! Room for data.
 
+use std::fmt::Write as _;
 use std::path::Path;
+
+use rustix::fs::{Access, access};
+use serde::Deserialize;
 
 use super::Patient;
 use crate::{
@@ -14,10 +18,27 @@ const LITTLE: u64 = 3 << 30;
 /// With less than this, nothing can be relied on.
 const TOO_LITTLE: u64 = 512 << 20;
 
-pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
+/// How much ClickHouse keeps for the stack, and what it has left for more.
+const STORED: &str = "\
+SELECT
+    (SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'telemetry') AS stored,
+    (SELECT min(free_space) FROM system.disks) AS free";
+
+#[derive(Deserialize)]
+struct Stored {
+    stored: u64,
+    free: u64,
+}
+
+pub(super) async fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let rooms = patient.examination.rooms.iter();
     let mut findings: Vec<_> = rooms.filter_map(|room| finding(patient, room)).collect();
-    findings.extend(size(patient));
+    findings.extend(directory(patient));
+    if patient.runs()
+        && let Some(stored) = patient.ask(patient.clickhouse().query(STORED)).await
+    {
+        findings.push(telemetry(patient, &stored));
+    }
     findings
 }
 
@@ -26,19 +47,37 @@ fn finding(patient: &Patient<'_>, room: &Room) -> Option<Finding> {
     let free = fs4::available_space(existing(&room.directory)?).ok()?;
     let subject = format!("`{}`, for {}", room.directory.display(), room.holds);
     let found = format!("{} free", figures::bytes(free));
-    let finding = Finding::ok(Topic::Disk, subject, found);
+    Some(judged(
+        patient,
+        Finding::ok(Topic::Disk, subject, found),
+        free,
+    ))
+}
+
+/// How much telemetry there is. Where nobody else knows how much is free, as in a virtual machine,
+/// ClickHouse does.
+fn telemetry(patient: &Patient<'_>, Stored { stored, free }: &Stored) -> Finding {
+    let mut found = format!("{} stored", figures::bytes(*stored));
+    if !patient.examination.rooms.is_empty() {
+        return Finding::ok(Topic::Disk, "telemetry", found);
+    }
+    let _ = write!(found, ", {} free for more", figures::bytes(*free));
+    judged(patient, Finding::ok(Topic::Disk, "telemetry", found), *free)
+}
+
+/// A finding at the level that so many free bytes have, with what makes more of them.
+fn judged(patient: &Patient<'_>, finding: Finding, free: u64) -> Finding {
     let level = level(free);
     if level == Level::Ok {
-        return Some(finding);
+        return finding;
     }
     let days = patient.context.settings.retention_days.value;
-    let fix = format!(
+    finding.at(level).mended_by(format!(
         "free some; less is kept with `TELEMETRY_RETENTION_DAYS` below {days} and {}; {} deletes \
          all telemetry",
         patient.command("restart"),
         patient.command("reset")
-    );
-    Some(finding.at(level).mended_by(fix))
+    ))
 }
 
 fn level(free: u64) -> Level {
@@ -54,21 +93,33 @@ fn existing(directory: &Path) -> Option<&Path> {
     directory.ancestors().find(|directory| directory.is_dir())
 }
 
-/// How much the stack has in its own directory.
-fn size(patient: &Patient<'_>) -> Option<Finding> {
+/// The stack's own directory: whether it is or can be made, and how much is in it.
+fn directory(patient: &Patient<'_>) -> Option<Finding> {
     let project = patient.context.settings.project();
+    let root = project.root();
+    let subject = format!("`{}`", root.display());
     match project.exists() {
         Ok(true) => {
             let bytes = project.size_on_disk().ok()?;
-            let subject = format!("`{}`", project.root().display());
-            Some(Finding::ok(
-                Topic::Disk,
-                subject,
-                format!("holds {}", figures::bytes(bytes)),
-            ))
+            let found = format!("holds {}", figures::bytes(bytes));
+            Some(Finding::ok(Topic::Disk, subject, found))
         }
-        Ok(false) => None,
-        Err(error) => Some(Finding::of_failure(Topic::Disk, "data directory", &error)),
+        Ok(false) => {
+            let writable = access(existing(root)?, Access::WRITE_OK | Access::EXEC_OK);
+            let error = std::io::Error::from(writable.err()?);
+            let found = format!("cannot be made: {error}");
+            Some(
+                Finding::problem(Topic::Disk, subject, found)
+                    .mended_by("set `TELEMETRY_DATA_DIR` to a directory that you may write to"),
+            )
+        }
+        Err(error) => {
+            let finding = Finding::of_failure(Topic::Disk, "data directory", &error);
+            Some(match finding.fix {
+                Some(_) => finding,
+                None => finding.mended_by("set `TELEMETRY_DATA_DIR` to another directory"),
+            })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Patient,
-    settings::{leads_to, set},
+    settings::{endpoint_at, set},
 };
 use crate::stack::{Endpoints, Finding, Topic};
 
@@ -30,7 +30,7 @@ fn sends_to(endpoints: &Endpoints, variables: &[(String, String)]) -> bool {
     let is_otlp = set(variables, "AUTOMAGIK_TELEMETRY_BACKEND").is_none()
         || is("AUTOMAGIK_TELEMETRY_BACKEND", "otlp");
     let leads_here = set(variables, "AUTOMAGIK_TELEMETRY_ENDPOINT")
-        .is_some_and(|(_, url)| leads_to(url, endpoints));
+        .is_some_and(|(_, url)| endpoint_at(url, endpoints).is_some());
     is_otlp && leads_here && !is("AUTOMAGIK_TELEMETRY_ENABLED", "false")
 }
 

@@ -107,8 +107,9 @@ fn desired(context: &Context, engine: &dyn Engine, status: &StackStatus) -> Desi
 impl Patient<'_> {
     /// Every check, those that ask somebody all at once.
     async fn findings(&self) -> Vec<Finding> {
-        let (schema, clock, data_path, leftovers) = tokio::join!(
+        let (schema, disk, clock, data_path, leftovers) = tokio::join!(
             versions::schema(self),
+            disk::findings(self),
             clock::findings(self),
             data_path::findings(self),
             leftovers::findings(self),
@@ -119,7 +120,7 @@ impl Patient<'_> {
         findings.extend(versions::program(self.context));
         findings.extend(schema);
         findings.extend(ports::findings(self));
-        findings.extend(disk::findings(self));
+        findings.extend(disk);
         findings.extend(self.examination.memory.map(memory::finding));
         findings.extend(clock);
         findings.push(passwords::finding(self));

@@ -1,5 +1,7 @@
 //! What the environment and `.env` say: to this program, and to those that send.
 
+use std::net::IpAddr;
+
 use super::Patient;
 use crate::{
     error::Error,
@@ -85,7 +87,7 @@ fn excepts(list: &str, host: &str) -> bool {
     list.split([',', ' ']).map(str::trim).any(|entry| {
         let network = entry.split_once('/').map_or(entry, |(network, _)| network);
         let loopback = |text: &str| {
-            let address = text.parse::<std::net::IpAddr>();
+            let address = text.parse::<IpAddr>();
             address.is_ok_and(|address| address.is_loopback())
         };
         let is_network = entry.contains('/') && loopback(network) && loopback(host);
@@ -96,14 +98,23 @@ fn excepts(list: &str, host: &str) -> bool {
 
 /// Variables that send telemetry elsewhere, or nowhere.
 fn senders(variables: &[(String, String)], endpoints: &Endpoints, env: &str) -> Vec<Finding> {
-    let elsewhere = OTLP_ENDPOINTS
+    let leading = OTLP_ENDPOINTS
         .iter()
         .filter_map(|name| set(variables, name))
-        .filter(|(_, url)| !leads_to(url, endpoints))
-        .map(|(name, url)| {
-            let found = format!("`{url}` is not this stack");
-            Finding::note(Topic::Settings, format!("`{name}`"), found)
-                .mended_by(format!("`eval \"$({env})\"` points SDKs at this stack"))
+        .filter_map(|(name, url)| {
+            let found = match endpoint_at(url, endpoints) {
+                None => format!("`{url}` is not this stack"),
+                Some(endpoint) => {
+                    let protocol = protocol_of(variables, name)?;
+                    let is_so = is_spoken_at(protocol, endpoint);
+                    (!is_so)
+                        .then(|| format!("`{url}` is {endpoint}, and the protocol `{protocol}`"))?
+                }
+            };
+            Some(
+                Finding::note(Topic::Settings, format!("`{name}`"), found)
+                    .mended_by(format!("`eval \"$({env})\"` points SDKs at this stack")),
+            )
         });
     let disabled = set(variables, "OTEL_SDK_DISABLED")
         .filter(|(_, value)| value.eq_ignore_ascii_case("true"))
@@ -111,29 +122,44 @@ fn senders(variables: &[(String, String)], endpoints: &Endpoints, env: &str) -> 
             Finding::note(Topic::Settings, format!("`{name}`"), "SDKs send nothing")
                 .mended_by(format!("`unset {name}`"))
         });
-    elsewhere.chain(disabled).collect()
+    leading.chain(disabled).collect()
 }
 
-/// Whether a URL is that of one of the stack's OTLP endpoints, by whatever name of this machine.
-pub(super) fn leads_to(url: &str, endpoints: &Endpoints) -> bool {
+/// The protocol that is set for what an endpoint's variable is about, if one is. An SDK of
+/// automagik's has one only.
+fn protocol_of<'v>(variables: &'v [(String, String)], endpoint: &str) -> Option<&'v str> {
+    if !endpoint.starts_with("OTEL_") {
+        return None;
+    }
+    let signal = endpoint.strip_suffix("ENDPOINT")?;
+    let own = set(variables, &format!("{signal}PROTOCOL"));
+    let (_, protocol) = own.or_else(|| set(variables, "OTEL_EXPORTER_OTLP_PROTOCOL"))?;
+    Some(protocol)
+}
+
+/// Whether a protocol, as SDKs call it, is that of an endpoint.
+fn is_spoken_at(protocol: &str, endpoint: Endpoint) -> bool {
+    (protocol == "grpc") == (endpoint == Endpoint::OtlpGrpc)
+}
+
+/// The one of the stack's OTLP endpoints that a URL is of, by whatever name of this machine.
+pub(super) fn endpoint_at(url: &str, endpoints: &Endpoints) -> Option<Endpoint> {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    let Some((host, port)) = authority.rsplit_once(':') else {
-        return false;
-    };
+    let authority = authority.split('/').next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_at = |endpoint: &Endpoint| {
+        let address = endpoints.address(*endpoint);
+        let is_here = match host.parse::<IpAddr>() {
+            Ok(ip) => ip == address.ip() || (ip.is_loopback() && endpoints.host.is_unspecified()),
+            Err(_) => host == "localhost",
+        };
+        is_here && port == address.port()
+    };
     [Endpoint::OtlpHttp, Endpoint::OtlpGrpc]
         .into_iter()
-        .map(|endpoint| endpoints.address(endpoint))
-        .any(|address| {
-            let is_here = match host.parse::<std::net::IpAddr>() {
-                Ok(ip) => {
-                    ip == address.ip() || (ip.is_loopback() && endpoints.host.is_unspecified())
-                }
-                Err(_) => host == "localhost",
-            };
-            is_here && port.parse() == Ok(address.port())
-        })
+        .find(is_at)
 }
 
 /// A variable that is set to something.
@@ -180,37 +206,55 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_sdks_that_lead_elsewhere_are_told_of() {
+    fn an_endpoint_is_known_by_every_name_of_this_machine() {
         let endpoints = Endpoints::default();
-        for url in [
-            "http://127.0.0.1:4318",
-            "http://localhost:4317/",
-            "127.0.0.1:4317",
-            "http://localhost:4318/v1/traces",
+        for (url, expected) in [
+            ("http://127.0.0.1:4318", Some(Endpoint::OtlpHttp)),
+            ("http://localhost:4317/", Some(Endpoint::OtlpGrpc)),
+            ("127.0.0.1:4317", Some(Endpoint::OtlpGrpc)),
+            ("http://localhost:4318/v1/traces", Some(Endpoint::OtlpHttp)),
+            ("https://otlp.example.com", None),
+            ("http://127.0.0.1:14318", None),
+            ("http://10.0.0.1:4318", None),
+            ("http://collector:4318", None),
+            ("", None),
         ] {
-            assert!(leads_to(url, &endpoints), "{url}");
+            assert_eq!(endpoint_at(url, &endpoints), expected, "{url}");
         }
-        for url in [
-            "https://otlp.example.com",
-            "http://127.0.0.1:14318",
-            "http://10.0.0.1:4318",
-            "http://collector:4318",
-            "",
-        ] {
-            assert!(!leads_to(url, &endpoints), "{url}");
-        }
-        let set = variables(&[
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://example.com"),
-            ("OTEL_SDK_DISABLED", "true"),
-        ]);
-        let findings = senders(&set, &endpoints, "telemetry env");
-        let subjects: Vec<_> = findings.iter().map(|it| it.subject.as_str()).collect();
+    }
+
+    const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+    #[test]
+    fn variables_of_sdks_that_lead_elsewhere_are_told_of() {
+        let found = |set: &[(&str, &str)]| -> Vec<String> {
+            let findings = senders(&variables(set), &Endpoints::default(), "telemetry env");
+            findings
+                .into_iter()
+                .map(|it| format!("{}: {}", it.subject, it.found))
+                .collect()
+        };
         assert_eq!(
-            subjects,
+            found(&[
+                (TRACES, "https://example.com"),
+                ("OTEL_SDK_DISABLED", "true")
+            ]),
             [
-                "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`",
-                "`OTEL_SDK_DISABLED`"
+                "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: `https://example.com` is not this stack",
+                "`OTEL_SDK_DISABLED`: SDKs send nothing",
             ]
         );
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        let http = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf");
+        let at_http = (TRACES, "http://localhost:4318");
+        assert_eq!(
+            found(&[at_http, grpc]),
+            [
+                "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: `http://localhost:4318` is OTLP/HTTP, and \
+                 the protocol `grpc`"
+            ]
+        );
+        assert_eq!(found(&[at_http, grpc, http]), [""; 0]);
+        assert_eq!(found(&[at_http]), [""; 0]);
     }
 }
