@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::{net::TcpListener, os::unix::net::UnixListener};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -363,6 +363,21 @@ fn a_docker_engine_that_is_named_and_not_there_is_told_with_who_named_it() {
         "{engine}"
     );
     assert!(engine.contains("unset `DOCKER_HOST`"), "{engine}");
+}
+
+#[test]
+fn a_docker_engine_that_hangs_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let socket = sandbox.home().join("docker.sock");
+    let _hangs = UnixListener::bind(&socket).expect("there is room for it");
+    let run = sound(&sandbox)
+        .env("TELEMETRY_ENGINE", "auto")
+        .env("DOCKER_HOST", &format!("unix://{}", socket.display()));
+    let problem = Diagnosis::of(run).problem();
+    assert!(
+        problem.starts_with("engine: Docker: took a connection, and did not answer within 10s"),
+        "{problem}"
+    );
 }
 
 #[test]

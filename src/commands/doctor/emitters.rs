@@ -11,7 +11,7 @@ use crate::stack::{Endpoints, Finding, Topic};
 /// environment, as the collector neither counts nor logs what it cannot decode.
 pub(super) fn finding(patient: &Patient<'_>) -> Option<Finding> {
     let endpoints = &patient.desired.endpoints;
-    if !patient.examination.refuses_long_trace_ids || !sends_to(endpoints, patient.variables) {
+    if !patient.examination.refuses_long_trace_ids || !sends_to(endpoints, &patient.variables) {
         return None;
     }
     let env = patient.context.command("env --sdk automagik-clickhouse");

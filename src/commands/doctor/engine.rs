@@ -1,5 +1,7 @@
 //! Which engine runs the stack, and why.
 
+use std::time::Duration;
+
 use crate::{
     commands::choose::Choice,
     docker::{ConnectError, EndpointError},
@@ -19,4 +21,11 @@ pub(super) fn unreachable_docker(choice: &Choice) -> Option<Finding> {
         None | Some(ConnectError::Endpoint(EndpointError::Nowhere)) => None,
         Some(error) => Some(Finding::of_failure(Topic::Engine, "Docker", error).at(Level::Note)),
     }
+}
+
+/// An engine that takes connections, and that is all it does.
+pub(super) fn silent(patience: Duration) -> Finding {
+    let found = format!("took a connection, and did not answer within {patience:?}");
+    Finding::problem(Topic::Engine, "Docker", found)
+        .mended_by("start Docker anew; `--engine embedded` needs none")
 }

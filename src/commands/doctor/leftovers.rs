@@ -9,7 +9,9 @@ pub(super) async fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         EngineKind::Docker => EngineKind::Embedded,
         EngineKind::Embedded => EngineKind::Docker,
     };
-    let remains = patient.context.engine_of(other).remains().await;
+    let engine = patient.context.engine_of(other);
+    let remains = tokio::time::timeout(super::PATIENCE, engine.remains()).await;
+    let remains = remains.unwrap_or_default();
     if remains.is_empty() {
         return Vec::new();
     }

@@ -32,20 +32,23 @@ use crate::{
 
 use report::Report;
 
+/// How long an engine may take to tell all that it is asked.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long ClickHouse may take to answer one question.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the checks look at.
 struct Patient<'a> {
     context: &'a Context,
-    choice: &'a Choice,
-    engine: &'a dyn Engine,
+    choice: Choice,
+    engine: Box<dyn Engine>,
     /// The stack as it is, if it runs; as it would be started, if not.
-    desired: &'a Desired,
-    status: &'a StackStatus,
-    examination: &'a Examination,
+    desired: Desired,
+    status: StackStatus,
+    examination: Examination,
     /// The environment.
-    variables: &'a [(String, String)],
+    variables: Vec<(String, String)>,
 }
 
 /// There are problems.
@@ -64,20 +67,9 @@ impl Failure for Ill {
 /// Runs the command.
 pub(super) async fn run(project: Option<&str>, printer: &Arc<Printer>) -> Result<()> {
     let (context, left_out) = Context::gather_in_spite(project, printer)?;
-    let variables: Vec<_> = text_variables().collect();
-    let choice = choose::choose(&context).await;
-    let engine = context.engine_of(choice.kind);
-    let status = engine.status().await;
-    let desired = desired(&context, engine.as_ref(), &status);
-    let examination = engine.examine(&desired).await;
-    let patient = Patient {
-        context: &context,
-        choice: &choice,
-        engine: engine.as_ref(),
-        desired: &desired,
-        status: &status,
-        examination: &examination,
-        variables: &variables,
+    let patient = match tokio::time::timeout(ENGINE_PATIENCE, Patient::of(&context)).await {
+        Ok(patient) => patient,
+        Err(_) => Patient::of_silent_engine(&context),
     };
     let mut findings = patient.findings().await;
     findings.extend(left_out.iter().map(settings::not_understood));
@@ -91,20 +83,53 @@ pub(super) async fn run(project: Option<&str>, printer: &Arc<Printer>) -> Result
     }
 }
 
-/// What the stack should be like: where it listens is what it was started with, as long as it
-/// runs.
-fn desired(context: &Context, engine: &dyn Engine, status: &StackStatus) -> Desired {
-    let kind = engine.kind();
-    let mut desired = context.settings.desired(|endpoint| kind.offers(endpoint));
-    if let Some(record) = &context.record
-        && status.state != RunState::NotRunning
-    {
-        desired.endpoints = record.endpoints;
+impl<'a> Patient<'a> {
+    /// What there is to look at, as the engine tells.
+    async fn of(context: &'a Context) -> Self {
+        let choice = choose::choose(context).await;
+        let engine = context.engine_of(choice.kind);
+        let status = engine.status().await;
+        let desired = desired(context, engine.as_ref(), &status);
+        let examination = engine.examine(&desired).await;
+        Self {
+            context,
+            choice,
+            engine,
+            desired,
+            status,
+            examination,
+            variables: text_variables().collect(),
+        }
     }
-    desired
-}
 
-impl Patient<'_> {
+    /// The same where the engine takes a connection and then does not answer.
+    fn of_silent_engine(context: &'a Context) -> Self {
+        let choice = Choice {
+            kind: context.engine_kind(),
+            reason: "as far as can be told".to_owned(),
+            no_docker: None,
+        };
+        let engine = context.engine_of(choice.kind);
+        let status = StackStatus {
+            state: RunState::Unknown,
+            reason: None,
+            runner: None,
+            services: Vec::new(),
+        };
+        Self {
+            desired: desired(context, engine.as_ref(), &status),
+            examination: Examination {
+                findings: vec![engine::silent(ENGINE_PATIENCE)],
+                ..Examination::default()
+            },
+            context,
+            choice,
+            engine,
+            status,
+            variables: text_variables().collect(),
+        }
+    }
+
     /// Every check, those that ask somebody all at once.
     async fn findings(&self) -> Vec<Finding> {
         let (schema, disk, clock, data_path, leftovers) = tokio::join!(
@@ -114,9 +139,9 @@ impl Patient<'_> {
             data_path::findings(self),
             leftovers::findings(self),
         );
-        let mut findings = self.examination.findings.clone();
-        findings.insert(0, engine::choice(self.choice));
-        findings.extend(engine::unreachable_docker(self.choice));
+        let mut findings = vec![engine::choice(&self.choice)];
+        findings.extend(self.examination.findings.clone());
+        findings.extend(engine::unreachable_docker(&self.choice));
         findings.extend(versions::program(self.context));
         findings.extend(schema);
         findings.extend(ports::findings(self));
@@ -158,4 +183,17 @@ impl Patient<'_> {
     async fn ask<T: DeserializeOwned>(&self, question: Query<'_>) -> Option<T> {
         question.timeout(PATIENCE).row().await.ok()
     }
+}
+
+/// What the stack should be like: where it listens is what it was started with, as long as it
+/// runs.
+fn desired(context: &Context, engine: &dyn Engine, status: &StackStatus) -> Desired {
+    let kind = engine.kind();
+    let mut desired = context.settings.desired(|endpoint| kind.offers(endpoint));
+    if let Some(record) = &context.record
+        && status.state != RunState::NotRunning
+    {
+        desired.endpoints = record.endpoints;
+    }
+    desired
 }

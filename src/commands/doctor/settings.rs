@@ -32,7 +32,7 @@ pub(super) fn not_understood(error: &Error) -> Finding {
 }
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
-    let variables = patient.variables;
+    let variables = &patient.variables;
     let mut findings: Vec<_> = misspelt_settings(variables).collect();
     findings.extend(proxy(variables, &patient.desired.endpoints));
     findings.extend(senders(
