@@ -1,19 +1,20 @@
 //! What a command may use.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod sources;
+
+use std::sync::Arc;
 
 use crate::{
-    cli::{SettingsUse, StackCommand},
+    cli::StackCommand,
     clickhouse::Client,
-    error::{Code, Error, Failure, Result},
+    error::{Error, Result},
     output::Printer,
-    settings::{EngineChoice, Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
+    settings::{EngineChoice, Origin, Settings, misspelt},
     stack::{DockerEngine, EmbeddedEngine, Endpoint, Endpoints, Engine, EngineKind, Record},
 };
+
+pub(crate) use sources::text_variables;
+use sources::{Obstacle, Sources};
 
 /// What a command may use.
 #[derive(Debug)]
@@ -24,37 +25,6 @@ pub struct Context {
     pub printer: Arc<Printer>,
     /// What the last `start` used, if the stack was ever started.
     pub record: Option<Record>,
-}
-
-/// The record of what a stack was started with is damaged.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read what the stack was started with, `{}`", .0.display())]
-struct RecordUnreadable(PathBuf, #[source] io::Error);
-
-impl Failure for RecordUnreadable {
-    fn code(&self) -> Code {
-        Code::Io
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("remove the file; `telemetry restart` writes it anew".to_owned())
-    }
-}
-
-/// What settings are taken from.
-struct Sources {
-    variables: Vec<(String, String)>,
-    places: Places,
-    dotenv_path: PathBuf,
-    dotenv: String,
-    flags: Vec<(Variable, String)>,
-}
-
-/// Something that says settings, and cannot be understood.
-#[derive(Debug)]
-enum Obstacle {
-    Settings(SettingsError),
-    Record(RecordUnreadable),
 }
 
 impl Context {
@@ -70,12 +40,12 @@ impl Context {
         printer: &Arc<Printer>,
     ) -> Result<Self> {
         let (sources, unreadable) = Sources::of_this_process(project, command.flags());
-        warn_of_misspelt_settings(&sources.variables, printer);
+        warn_of_misspelt_settings(sources.variables(), printer);
         if let Some(error) = unreadable {
             return Err(error.into());
         }
-        let gathered = sources.understand(command.settings_use(), true);
-        let (settings, record) = gathered.map_err(Obstacle::into_error)?;
+        let understood = sources.understand(command.settings_use());
+        let (settings, record) = understood.map_err(Obstacle::into_error)?;
         Ok(Self {
             settings,
             printer: Arc::clone(printer),
@@ -93,33 +63,15 @@ impl Context {
         project: Option<&str>,
         printer: &Arc<Printer>,
     ) -> Result<(Self, Vec<Error>)> {
-        let (mut sources, unreadable) = Sources::of_this_process(project, Vec::new());
-        let mut left_out: Vec<Error> = unreadable.into_iter().map(Error::from).collect();
-        let mut with_record = true;
-        loop {
-            let obstacle = match sources.understand(SettingsUse::Find, with_record) {
-                Ok((settings, record)) => {
-                    let context = Self {
-                        settings,
-                        printer: Arc::clone(printer),
-                        record,
-                    };
-                    return Ok((context, left_out));
-                }
-                Err(obstacle) => obstacle,
-            };
-            let has_left_out = match &obstacle {
-                Obstacle::Record(_) => std::mem::take(&mut with_record),
-                Obstacle::Settings(error) if error.is_recorded() => {
-                    std::mem::take(&mut with_record)
-                }
-                Obstacle::Settings(error) => sources.leave_out(error),
-            };
-            if !has_left_out {
-                return Err(obstacle.into_error());
-            }
-            left_out.push(obstacle.into_error());
-        }
+        let (sources, unreadable) = Sources::of_this_process(project, Vec::new());
+        let ((settings, record), left_out) = sources.understand_in_spite()?;
+        let context = Self {
+            settings,
+            printer: Arc::clone(printer),
+            record,
+        };
+        let unreadable = unreadable.into_iter().map(Error::from);
+        Ok((context, unreadable.chain(left_out).collect()))
     }
 
     /// What the stack runs on; what it would run on, if it was never started.
@@ -185,113 +137,6 @@ impl Context {
     }
 }
 
-impl Sources {
-    /// Those of this process; and why `.env` is not one of them, if it cannot be read.
-    fn of_this_process(
-        project: Option<&str>,
-        flags: Vec<(Variable, String)>,
-    ) -> (Self, Option<SettingsError>) {
-        let places = Places::of_this_process();
-        let dotenv_path = places.current_dir.join(".env");
-        let (dotenv, unreadable) = match read_dotenv(&dotenv_path) {
-            Ok(text) => (text, None),
-            Err(error) => (String::new(), Some(error)),
-        };
-        let project = project.map(|name| (Variable::Project, name.to_owned()));
-        let sources = Self {
-            variables: text_variables().collect(),
-            places,
-            dotenv_path,
-            dotenv,
-            flags: project.into_iter().chain(flags).collect(),
-        };
-        (sources, unreadable)
-    }
-
-    /// What they say, with what the stack was started with.
-    fn understand(
-        &self,
-        wanted: SettingsUse,
-        with_record: bool,
-    ) -> Result<(Settings, Option<Record>), Obstacle> {
-        let resolve = |layers: Layers| {
-            let layers = layers
-                .environment(self.variables.clone())
-                .flags(self.flags.clone());
-            Settings::resolve(layers, &self.places)
-        };
-        let dotenv = |layers: Layers| layers.dotenv(self.dotenv_path.clone(), &self.dotenv);
-        let defaults = Layers::defaults();
-        let settings = resolve(dotenv(defaults.clone())?)?;
-        let record = if with_record {
-            read_record(&settings).map_err(Obstacle::Record)?
-        } else {
-            None
-        };
-        let settings = match (&record, wanted) {
-            (None, _) | (_, SettingsUse::Make) => settings,
-            (Some(record), SettingsUse::Remake) => {
-                resolve(dotenv(defaults.recorded(&record.settings))?)?
-            }
-            (Some(record), SettingsUse::Find) => {
-                resolve(dotenv(defaults)?.recorded(&record.settings))?
-            }
-        };
-        Ok((settings, record))
-    }
-
-    /// Leaves out the line or the variable that an error is about; says whether it could.
-    fn leave_out(&mut self, error: &SettingsError) -> bool {
-        match error {
-            SettingsError::MalformedLine { line, .. }
-            | SettingsError::InvalidValue {
-                origin: Origin::DotEnv { line, .. },
-                ..
-            } => {
-                let lines = self.dotenv.lines().enumerate();
-                let kept: Vec<_> = lines
-                    .map(|(index, text)| if index + 1 == *line { "" } else { text })
-                    .collect();
-                let kept = kept.join("\n");
-                let has_changed = kept.trim_end() != self.dotenv.trim_end();
-                self.dotenv = kept;
-                has_changed
-            }
-            SettingsError::InvalidValue {
-                variable,
-                origin: Origin::Environment,
-                ..
-            } => {
-                let before = self.variables.len();
-                self.variables.retain(|(name, _)| name != variable.name());
-                self.variables.len() < before
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Obstacle {
-    fn into_error(self) -> Error {
-        match self {
-            Self::Settings(error) => error.into(),
-            Self::Record(error) => error.into(),
-        }
-    }
-}
-
-impl From<SettingsError> for Obstacle {
-    fn from(error: SettingsError) -> Self {
-        Self::Settings(error)
-    }
-}
-
-/// The environment, without what is not text: no setting's name or value is.
-pub(crate) fn text_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 /// A misspelt setting would be ignored in silence.
 fn warn_of_misspelt_settings(variables: &[(String, String)], printer: &Printer) {
     for (name, meant) in variables.iter().filter_map(|(name, _)| misspelt(name)) {
@@ -300,18 +145,4 @@ fn warn_of_misspelt_settings(variables: &[(String, String)], printer: &Printer) 
             None => format!("`{name}` is not a setting; `telemetry config` shows all"),
         });
     }
-}
-
-/// The text of a `.env` file; no file is as good as an empty one.
-fn read_dotenv(path: &Path) -> Result<String, SettingsError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(SettingsError::Unreadable(path.to_owned(), error)),
-    }
-}
-
-fn read_record(settings: &Settings) -> Result<Option<Record>, RecordUnreadable> {
-    let path = settings.project().record_path();
-    Record::read(&path).map_err(|error| RecordUnreadable(path, error))
 }

@@ -46,19 +46,6 @@ pub enum SettingsError {
     },
 }
 
-impl SettingsError {
-    /// Whether it is about what the stack was started with.
-    pub const fn is_recorded(&self) -> bool {
-        matches!(
-            self,
-            Self::InvalidValue {
-                origin: Origin::Recorded,
-                ..
-            }
-        )
-    }
-}
-
 /// The setting as the person wrote it, and where.
 fn name(variable: Variable, origin: &Origin) -> String {
     let name = variable.name();
