@@ -204,7 +204,7 @@ fn versions(definition: &Definition, reports: &[ContainerReport]) -> Vec<Finding
             return Some(Finding::ok(Topic::Versions, subject, version));
         }
         let found = format!("has image `{has}`, not `{}`", wanted.image);
-        let fix = "`telemetry restart` brings it to that one";
+        let fix = "`telemetry update` brings it to that one";
         Some(Finding::note(Topic::Versions, subject, found).mended_by(fix))
     };
     reports.iter().filter_map(finding).collect()
