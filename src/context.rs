@@ -1,19 +1,20 @@
 //! What a command may use.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod sources;
+
+use std::sync::Arc;
 
 use crate::{
-    cli::{SettingsUse, StackCommand},
+    cli::StackCommand,
     clickhouse::Client,
-    error::{Code, Failure, Result},
+    error::{Error, Result},
     output::Printer,
-    settings::{EngineChoice, Layers, Origin, Places, Settings, SettingsError, Variable, misspelt},
+    settings::{EngineChoice, Origin, Settings, misspelt},
     stack::{DockerEngine, EmbeddedEngine, Endpoint, Endpoints, Engine, EngineKind, Record},
 };
+
+pub(crate) use sources::text_variables;
+use sources::{Obstacle, Sources};
 
 /// What a command may use.
 #[derive(Debug)]
@@ -24,21 +25,6 @@ pub struct Context {
     pub printer: Arc<Printer>,
     /// What the last `start` used, if the stack was ever started.
     pub record: Option<Record>,
-}
-
-/// The record of what a stack was started with is damaged.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read what the stack was started with, `{}`", .0.display())]
-struct RecordUnreadable(PathBuf, #[source] io::Error);
-
-impl Failure for RecordUnreadable {
-    fn code(&self) -> Code {
-        Code::Io
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("remove the file; `telemetry restart` writes it anew".to_owned())
-    }
 }
 
 impl Context {
@@ -53,34 +39,39 @@ impl Context {
         command: &StackCommand,
         printer: &Arc<Printer>,
     ) -> Result<Self> {
-        let variables: Vec<_> = text_variables().collect();
-        warn_of_misspelt_settings(&variables, printer);
-        let places = Places::of_this_process();
-        let (path, dotenv) = read_dotenv(&places.current_dir)?;
-        let project = project.map(|name| (Variable::Project, name.to_owned()));
-        let flags: Vec<_> = project.into_iter().chain(command.flags()).collect();
-        let resolve = |layers: Layers| {
-            let layers = layers.environment(variables.clone()).flags(flags.clone());
-            Settings::resolve(layers, &places)
-        };
-
-        let defaults = Layers::defaults();
-        let settings = resolve(defaults.clone().dotenv(path.clone(), &dotenv)?)?;
-        let record = read_record(&settings)?;
-        let settings = match (&record, command.settings_use()) {
-            (None, _) | (_, SettingsUse::Make) => settings,
-            (Some(record), SettingsUse::Remake) => {
-                resolve(defaults.recorded(&record.settings).dotenv(path, &dotenv)?)?
-            }
-            (Some(record), SettingsUse::Find) => {
-                resolve(defaults.dotenv(path, &dotenv)?.recorded(&record.settings))?
-            }
-        };
+        let (sources, unreadable) = Sources::of_this_process(project, command.flags());
+        warn_of_misspelt_settings(sources.variables(), printer);
+        if let Some(error) = unreadable {
+            return Err(error.into());
+        }
+        let understood = sources.understand(command.settings_use());
+        let (settings, record) = understood.map_err(Obstacle::into_error)?;
         Ok(Self {
             settings,
             printer: Arc::clone(printer),
             record,
         })
+    }
+
+    /// The same for a command that is to say what is wrong, and finds a stack as it was made: what
+    /// cannot be understood is left out, and told beside.
+    ///
+    /// # Errors
+    ///
+    /// When a flag cannot be understood, or nothing is left to leave out.
+    pub fn gather_in_spite(
+        project: Option<&str>,
+        printer: &Arc<Printer>,
+    ) -> Result<(Self, Vec<Error>)> {
+        let (sources, unreadable) = Sources::of_this_process(project, Vec::new());
+        let ((settings, record), left_out) = sources.understand_in_spite()?;
+        let context = Self {
+            settings,
+            printer: Arc::clone(printer),
+            record,
+        };
+        let unreadable = unreadable.into_iter().map(Error::from);
+        Ok((context, unreadable.chain(left_out).collect()))
     }
 
     /// What the stack runs on; what it would run on, if it was never started.
@@ -94,9 +85,18 @@ impl Context {
 
     /// The engine that the stack runs on, to look after what runs.
     pub fn engine(&self) -> Box<dyn Engine> {
+        self.engine_of(self.engine_kind())
+    }
+
+    /// An engine that the stack may run on, to look after what runs.
+    pub fn engine_of(&self, kind: EngineKind) -> Box<dyn Engine> {
         let project = self.settings.project();
-        match self.engine_kind() {
-            EngineKind::Embedded => Box::new(EmbeddedEngine::new(&project)),
+        match kind {
+            EngineKind::Embedded => {
+                let library = self.settings.engine_library.as_ref();
+                let library = library.map(|setting| setting.value.clone());
+                Box::new(EmbeddedEngine::new(&project).with_library_setting(library))
+            }
             EngineKind::Docker => Box::new(DockerEngine::new(&project, &self.printer)),
         }
     }
@@ -137,12 +137,6 @@ impl Context {
     }
 }
 
-/// The environment, without what is not text: no setting's name or value is.
-fn text_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 /// A misspelt setting would be ignored in silence.
 fn warn_of_misspelt_settings(variables: &[(String, String)], printer: &Printer) {
     for (name, meant) in variables.iter().filter_map(|(name, _)| misspelt(name)) {
@@ -151,19 +145,4 @@ fn warn_of_misspelt_settings(variables: &[(String, String)], printer: &Printer) 
             None => format!("`{name}` is not a setting; `telemetry config` shows all"),
         });
     }
-}
-
-/// The path and the text of the `.env` file in a directory; no file is as good as an empty one.
-fn read_dotenv(directory: &Path) -> Result<(PathBuf, String), SettingsError> {
-    let path = directory.join(".env");
-    match fs::read(&path) {
-        Ok(bytes) => Ok((path, String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((path, String::new())),
-        Err(error) => Err(SettingsError::Unreadable(path, error)),
-    }
-}
-
-fn read_record(settings: &Settings) -> Result<Option<Record>, RecordUnreadable> {
-    let path = settings.project().record_path();
-    Record::read(&path).map_err(|error| RecordUnreadable(path, error))
 }

@@ -145,19 +145,24 @@ impl Error {
     /// The messages of what lies beneath, outermost first; a message that its wrapper
     /// already quotes is left out.
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        let mut said = self.0.to_string();
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            let message = cause.to_string();
-            if !said.contains(&message) {
-                causes.push(message.clone());
-            }
-            said = message;
-            source = cause.source();
-        }
-        causes
+        causes(&*self.0)
     }
+}
+
+/// The messages of what lies beneath an error, as [`Error::causes`] gives them.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let message = cause.to_string();
+        if !said.contains(&message) {
+            causes.push(message.clone());
+        }
+        said = message;
+        source = cause.source();
+    }
+    causes
 }
 
 impl<F: Failure> From<F> for Error {

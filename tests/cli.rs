@@ -35,6 +35,7 @@ fn help_names_every_command() {
       reset         Delete all telemetry; the stack goes on running
       clean         Stop the stack and delete it, with all its data
       engine        Fetch, find or remove the engine library
+      doctor        Look for what is wrong on this machine or with the stack, and say how to mend it
       completions   Print a completion script for a shell
 
     Options:

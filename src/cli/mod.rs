@@ -89,6 +89,9 @@ pub enum Command {
     /// Something with a stack.
     #[command(flatten)]
     Stack(StackCommand),
+    /// Look for what is wrong on this machine or with the stack, and say how to mend it
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Keep a server process running
@@ -150,6 +153,10 @@ const CONFIG_HELP: &str = "\
 directory, the default. What it took is recorded, and holds for later commands in every directory
 until the next `start`; only the environment overrides it.";
 
+const DOCTOR_HELP: &str = "\
+It changes nothing, and works with a stack that runs, one that is stopped, and none. Exit status 0
+if there is no problem, 4 if there is one.";
+
 /// What a command does with settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingsUse {
@@ -166,6 +173,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Stack(command) => command.name(),
+            Self::Doctor => "doctor",
             Self::Completions(_) => "completions",
             Self::Supervise(_) => "supervise",
             Self::Serve(_) => "serve",

@@ -4,7 +4,7 @@ use super::interrupt::unless_interrupted;
 use crate::{
     cli::ContainersArgs,
     context::Context,
-    docker::{Connection, Surroundings},
+    docker::{ConnectError, Connection, Surroundings},
     embedded::library,
     error::Result,
     settings::{EngineChoice, Origin},
@@ -13,13 +13,31 @@ use crate::{
     },
 };
 
+/// The engine that the stack is started on.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// Which it is.
+    pub kind: EngineKind,
+    /// Why.
+    pub reason: String,
+    /// Why it is not Docker, where it would have been.
+    pub no_docker: Option<ConnectError>,
+}
+
 /// The engine, able to start the stack; says which it is and why.
 pub(super) async fn engine(
     context: &Context,
     project: &Project,
     containers: &ContainersArgs,
 ) -> Result<Box<dyn Engine>> {
-    let (kind, reason) = choose(context).await;
+    let Choice {
+        kind,
+        reason,
+        no_docker,
+    } = choose(context).await;
+    if let Some(error) = no_docker {
+        context.printer.detail(&error.to_string());
+    }
     context
         .settings
         .check_exposure(kind.offers(Endpoint::Dashboards))?;
@@ -57,22 +75,27 @@ pub(super) async fn engine_for_foreground(
 
 /// Whoever does not say gets the engine that has the project's data; without any, Docker if it
 /// answers.
-async fn choose(context: &Context) -> (EngineKind, String) {
+pub(super) async fn choose(context: &Context) -> Choice {
+    let choice = |kind, reason| Choice {
+        kind,
+        reason,
+        no_docker: None,
+    };
     match context.settings.engine.value {
-        EngineChoice::Embedded => (EngineKind::Embedded, as_told(context)),
-        EngineChoice::Docker => (EngineKind::Docker, as_told(context)),
+        EngineChoice::Embedded => choice(EngineKind::Embedded, as_told(context)),
+        EngineChoice::Docker => choice(EngineKind::Docker, as_told(context)),
         EngineChoice::Auto => match &context.record {
-            Some(record) => (record.engine, "as before".to_owned()),
+            Some(record) => choice(record.engine, "as before".to_owned()),
             None => match Connection::open(&Surroundings::of_this_process()).await {
-                Ok(connection) => (
+                Ok(connection) => choice(
                     EngineKind::Docker,
                     format!("it answers at {}", connection.endpoint),
                 ),
-                Err(error) => {
-                    context.printer.detail(&error.to_string());
-                    let reason = "a process on this machine, as no Docker engine answers";
-                    (EngineKind::Embedded, reason.to_owned())
-                }
+                Err(error) => Choice {
+                    kind: EngineKind::Embedded,
+                    reason: "a process on this machine, as no Docker engine answers".to_owned(),
+                    no_docker: Some(error),
+                },
             },
         },
     }

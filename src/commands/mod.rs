@@ -6,6 +6,7 @@ mod clean;
 mod completions;
 mod config;
 mod dashboard;
+mod doctor;
 mod dry_run;
 mod engine;
 mod env;
@@ -46,6 +47,10 @@ pub fn run(cli: &Cli, printer: &Arc<Printer>) -> Result<()> {
         Command::Completions(args) => completions::run(printer, args),
         Command::Serve(args) => serve::run(args.directory.clone()),
         Command::Supervise(args) => block_on(supervise::run(args.directory.clone())),
+        Command::Doctor => {
+            let project = cli.global.project.as_deref();
+            block_on(interrupt::unless_interrupted(doctor::run(project, printer)))
+        }
         Command::Stack(command) => block_on(async {
             let context = Context::gather(cli.global.project.as_deref(), command, printer)?;
             let outcome = Box::pin(on_stack(&context, command));

@@ -11,6 +11,7 @@ mod desired;
 mod endpoint;
 mod execute;
 mod logs;
+mod machine;
 mod observe;
 mod observed;
 mod old_stack;
@@ -20,6 +21,7 @@ mod pull;
 mod report;
 mod temporary;
 
+pub use capacity::{LEAST_DISK, LEAST_MEMORY};
 pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
     Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource, TEMPORARY,
@@ -27,6 +29,7 @@ pub use desired::{
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
 pub use logs::{ContainerLine, ProjectLog};
+pub use machine::Machine;
 pub use observe::{Observation, Published};
 pub use observed::{ContainerState, Observed, ObservedContainer, ObservedResource};
 pub use old_stack::{OldStack, RunningClickhouse};

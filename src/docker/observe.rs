@@ -1,6 +1,7 @@
 //! Looking at the engine: what there is of a stack, and what else is there that matters to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
@@ -20,6 +21,8 @@ pub struct Published {
     pub project: Option<String>,
     /// Whether this program made it.
     pub by_this_program: bool,
+    /// Whether other machines may reach it.
+    pub is_exposed: bool,
 }
 
 impl Published {
@@ -204,12 +207,14 @@ pub(super) fn state(state: Option<ContainerSummaryStateEnum>) -> ContainerState 
 
 /// Each port once, though it is published on addresses of either version.
 fn published(summary: &ContainerSummary) -> Vec<Published> {
-    let ports: BTreeSet<u16> = summary
-        .ports
-        .iter()
-        .flatten()
-        .filter_map(|port| port.public_port)
-        .collect();
+    let mut ports: BTreeMap<u16, bool> = BTreeMap::new();
+    for port in summary.ports.iter().flatten() {
+        let Some(public) = port.public_port else {
+            continue;
+        };
+        let address = port.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+        *ports.entry(public).or_default() |= !address.is_some_and(|ip| ip.is_loopback());
+    }
     let Some(container) = name(summary) else {
         return Vec::new();
     };
@@ -218,11 +223,12 @@ fn published(summary: &ContainerSummary) -> Vec<Published> {
     let by_this_program = labels.is_some_and(|labels| labels.contains_key(FINGERPRINT));
     ports
         .into_iter()
-        .map(|port| Published {
+        .map(|(port, is_exposed)| Published {
             port,
             container: container.clone(),
             project: project.clone(),
             by_this_program,
+            is_exposed,
         })
         .collect()
 }
@@ -286,8 +292,16 @@ mod tests {
             container: "t-collector-1".to_owned(),
             project: Some("t".to_owned()),
             by_this_program: true,
+            is_exposed: false,
         };
         assert_eq!(published(&summary), [expected]);
+    }
+
+    #[test]
+    fn a_port_on_every_address_can_be_reached_from_other_machines() {
+        let listed = LISTED.replace("\"::1\"", "\"::\"");
+        let summary: ContainerSummary = serde_json::from_str(&listed).unwrap();
+        assert!(published(&summary)[0].is_exposed);
     }
 
     #[test]

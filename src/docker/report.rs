@@ -25,6 +25,8 @@ pub struct ContainerReport {
     pub name: String,
     /// Whether it runs, in the engine's words.
     pub state: ContainerStateStatusEnum,
+    /// Its image, as it was named when the container was made.
+    pub image: Option<String>,
     /// The version of its image: what its name ends with.
     pub version: Option<String>,
     /// Its first process, while it runs.
@@ -114,6 +116,7 @@ impl Connection {
             name,
             state: state.status.unwrap_or(ContainerStateStatusEnum::EMPTY),
             version: image.as_deref().and_then(version).map(str::to_owned),
+            image,
             is_here: pid.is_some_and(|pid| is_here(pid, &inspected.id.unwrap_or_default())),
             pid,
             since: state.started_at.as_deref().and_then(time).filter(|_| runs),

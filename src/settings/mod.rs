@@ -246,10 +246,17 @@ impl Settings {
     /// When it would be.
     pub fn check_exposure(&self, dashboards: bool) -> Result<(), SettingsError> {
         let host = self.host.value;
-        if host.is_loopback() {
+        let passwords = self.default_passwords(dashboards);
+        if host.is_loopback() || passwords.is_empty() {
             return Ok(());
         }
-        let passwords: Vec<_> = [
+        Err(SettingsError::DefaultPassword { host, passwords })
+    }
+
+    /// The passwords that everybody knows; that of the `dashboards` among them, where there are
+    /// any that ask for one.
+    pub fn default_passwords(&self, dashboards: bool) -> Vec<Variable> {
+        [
             (Variable::ClickhousePassword, &self.clickhouse_password),
             (
                 Variable::ClickhouseIngestPassword,
@@ -264,11 +271,7 @@ impl Settings {
         .chain(dashboards.then_some((Variable::GrafanaAdminPassword, &self.grafana_admin_password)))
         .filter(|(variable, setting)| variable.default_value() == Some(setting.value.expose()))
         .map(|(variable, _)| variable)
-        .collect();
-        if passwords.is_empty() {
-            return Ok(());
-        }
-        Err(SettingsError::DefaultPassword { host, passwords })
+        .collect()
     }
 
     /// What `start` writes down for later commands. It holds passwords.

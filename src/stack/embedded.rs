@@ -1,5 +1,7 @@
 //! The embedded engine as an [`Engine`].
 
+mod examine;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::engine::{
 };
 use super::memory::resident_bytes;
 use super::port::{preflight, preflight_beside};
-use super::{Desired, Endpoint, Endpoints, Project, Service, told_to_stop};
+use super::{Desired, Endpoint, Endpoints, Examination, Project, Service, told_to_stop};
 use crate::embedded::Directory;
 use crate::embedded::server::{self, Listen, ServerSpec};
 use crate::embedded::supervisor::log::{Follow, Limits, Line};
@@ -35,6 +37,7 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_secs(10);
 pub struct EmbeddedEngine {
     directory: Directory,
     library: Option<PathBuf>,
+    library_setting: Option<PathBuf>,
 }
 
 /// Why the embedded engine does not do what it should.
@@ -88,6 +91,16 @@ impl EmbeddedEngine {
         Self {
             directory: Directory::new(project.root()),
             library: None,
+            library_setting: None,
+        }
+    }
+
+    /// The same, where the settings say this of the chDB library.
+    #[must_use]
+    pub fn with_library_setting(self, library_setting: Option<PathBuf>) -> Self {
+        Self {
+            library_setting,
+            ..self
         }
     }
 
@@ -343,6 +356,15 @@ impl Engine for EmbeddedEngine {
     fn adoptable(&self) -> BoxFuture<'_, Vec<String>> {
         // Who has a stack of containers is not asked about it where there may be no Docker.
         Box::pin(std::future::ready(Vec::new()))
+    }
+
+    fn examine<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Examination> {
+        Box::pin(self.examination(desired))
+    }
+
+    fn holdings(&self) -> BoxFuture<'_, Vec<String>> {
+        let data = self.data_there().into_iter().collect();
+        Box::pin(std::future::ready(data))
     }
 
     fn status(&self) -> BoxFuture<'_, StackStatus> {

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Desired, Endpoint, Endpoints, Service};
+use super::{Desired, Endpoint, Endpoints, Examination, Service};
 use crate::error::Result;
 
 /// What a stack runs on.
@@ -236,6 +236,14 @@ pub trait Engine: Send + Sync {
     /// Compose projects of an older make, the telemetry of which could be brought over and was not
     /// yet; none if that cannot be told.
     fn adoptable(&self) -> BoxFuture<'_, Vec<String>>;
+
+    /// Looks at what it runs stacks with, and at the machine that it does so on: for a stack like
+    /// `desired`, whether that runs or not. Nothing is changed, and nothing fetched.
+    fn examine<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Examination>;
+
+    /// What is there of the project's stack on this engine, each by its name: what runs, and what
+    /// holds its data. Nothing, if the engine cannot be asked.
+    fn holdings(&self) -> BoxFuture<'_, Vec<String>>;
 
     /// What runs now.
     fn status(&self) -> BoxFuture<'_, StackStatus>;

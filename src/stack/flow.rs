@@ -46,8 +46,23 @@ impl Flow {
 /// What has become of each signal's telemetry; `None` where that is not offered or not told.
 pub async fn flows(http: &reqwest::Client, endpoints: &Endpoints) -> Option<[Flow; 3]> {
     endpoints.port(Endpoint::CollectorMetrics)?;
-    let url = format!("{}/metrics", endpoints.url(Endpoint::CollectorMetrics));
-    let answer = http.get(url).timeout(PATIENCE).send().await.ok()?;
+    read_from(http, &endpoints.url(Endpoint::CollectorMetrics)).await
+}
+
+/// The same of what plays the collector's part where there is none: it counts under the same names
+/// beside the health check, has one queue for all signals, and answers when what it was sent is
+/// stored. So what it could not store is refused, and not lost.
+pub async fn receiver_flows(http: &reqwest::Client, endpoints: &Endpoints) -> Option<[Flow; 3]> {
+    if endpoints.port(Endpoint::CollectorMetrics).is_some() {
+        return flows(http, endpoints).await;
+    }
+    let flows = read_from(http, &endpoints.url(Endpoint::Health)).await?;
+    Some(flows.map(|flow| Flow { lost: 0, ..flow }))
+}
+
+async fn read_from(http: &reqwest::Client, url: &str) -> Option<[Flow; 3]> {
+    let request = http.get(format!("{url}/metrics")).timeout(PATIENCE);
+    let answer = request.send().await.ok()?;
     let metrics = answer.error_for_status().ok()?.text().await.ok()?;
     Some(Signal::ALL.map(|signal| read(signal, &metrics)))
 }
@@ -106,13 +121,13 @@ fn read(signal: Signal, metrics: &str) -> Flow {
     }
 }
 
-/// The values of a metric in the Prometheus text format that have this label.
+/// The values of a metric in the Prometheus text format that have this label, or no labels at all.
 fn samples<'m>(metrics: &'m str, name: &'m str, label: &'m str) -> impl Iterator<Item = u64> {
     metrics.lines().filter_map(move |line| {
         let (series, value) = line.rsplit_once(' ')?;
         let labels = series.strip_prefix(name)?;
         let is_it = labels.is_empty() || labels.starts_with('{');
-        (is_it && labels.contains(label)).then(|| count(value))?
+        (is_it && (labels.is_empty() || labels.contains(label))).then(|| count(value))?
     })
 }
 
@@ -164,6 +179,14 @@ otelcol_receiver_failed_spans{receiver="otlp",transport="http"} 6
         assert_eq!(traces.fullness(), 89);
         assert_eq!(read(Signal::Logs, METRICS).queued_bytes, 7);
         assert_eq!(read(Signal::Metrics, METRICS).fullness(), 0);
+    }
+
+    #[test]
+    fn a_queue_without_a_signal_is_that_of_all() {
+        let metrics = "otelcol_exporter_queue_size 3\notelcol_exporter_queue_capacity 4\n";
+        for signal in Signal::ALL {
+            assert_eq!(read(signal, metrics).fullness(), 75);
+        }
     }
 
     /// A collector that gives one of `answers` after the other, and the last for ever.

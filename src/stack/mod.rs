@@ -5,6 +5,8 @@ mod desired;
 mod docker;
 mod embedded;
 mod engine;
+mod examination;
+mod finding;
 mod flow;
 pub mod lifecycle;
 mod memory;
@@ -24,9 +26,11 @@ pub use embedded::{EmbeddedEngine, EmbeddedError};
 pub use engine::{
     Engine, EngineKind, LogLine, LogReader, RunState, ServiceStatus, StackStatus, Stopped,
 };
-pub use flow::{Flow, flows, obstruction};
+pub use examination::{ClockReading, Examination, HeldPort, Holder, MemoryRoom, Room};
+pub use finding::{Finding, Level, Topic};
+pub use flow::{Flow, flows, obstruction, receiver_flows};
 pub use lifecycle::{LifecycleError, Recording, Start};
-pub use memory::resident_bytes;
+pub use memory::{available_bytes, resident_bytes};
 pub use port_holder::PortHolder;
 pub use probe::{Probe, probe, probe_all};
 pub use project::{ChangeLock, Project, ProjectError};

@@ -89,7 +89,7 @@ impl Failure for PortError {
 }
 
 /// How the port of `endpoint` is set.
-pub(super) fn setting(endpoint: Endpoint) -> &'static str {
+pub fn setting(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::OtlpHttp => "`--otlp-http-port` or `TELEMETRY_OTLP_HTTP_PORT`",
         Endpoint::OtlpGrpc => "`--otlp-grpc-port` or `TELEMETRY_OTLP_GRPC_PORT`",
@@ -160,31 +160,34 @@ pub fn preflight_but_for(
         }
     }
     for endpoint in offered {
-        let address = endpoints.listen(endpoint);
-        if holds(address.port()) {
-            continue;
-        }
-        // The standard library sets SO_REUSEADDR, as the server does: connections of a stack
-        // that just stopped do not count as taken.
-        match TcpListener::bind(address) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(PortError::Taken {
-                    endpoint,
-                    address,
-                    holder: holder_of(address.port()),
-                });
-            }
-            Err(source) => {
-                return Err(PortError::Unusable {
-                    endpoint,
-                    address,
-                    source,
-                });
-            }
+        if !holds(endpoints.listen(endpoint).port()) {
+            check(endpoint, endpoints.listen(endpoint))?;
         }
     }
     Ok(())
+}
+
+/// Checks that one endpoint can be offered at an address.
+///
+/// # Errors
+///
+/// When it cannot.
+pub fn check(endpoint: Endpoint, address: SocketAddr) -> Result<(), PortError> {
+    // The standard library sets SO_REUSEADDR, as the server does: connections of a stack that
+    // just stopped do not count as taken.
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(PortError::Taken {
+            endpoint,
+            address,
+            holder: holder_of(address.port()),
+        }),
+        Err(source) => Err(PortError::Unusable {
+            endpoint,
+            address,
+            source,
+        }),
+    }
 }
 
 #[cfg(test)]

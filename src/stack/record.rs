@@ -29,7 +29,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record at `path`; `None` when there is none.
+    /// The record at `path`; `None` when there is none, or no directory that could have one.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl Record {
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_nothing(error.kind()) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -46,4 +46,8 @@ impl Record {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         replace_file(path, &serde_json::to_vec_pretty(self)?)
     }
+}
+
+fn is_nothing(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -63,6 +63,16 @@ impl Failure for DefinitionError {
 }
 
 impl Definition {
+    /// The most memory that all containers together may use, in bytes; those without a limit
+    /// left out.
+    pub fn memory_limit(&self) -> u64 {
+        let limits = self.containers.values().filter_map(|container| {
+            let host_config = container.create.host_config.as_ref()?;
+            u64::try_from(host_config.memory?).ok()
+        });
+        limits.sum()
+    }
+
     /// What `project` comes to. `directory` is where this program keeps what it knows of it.
     ///
     /// # Errors

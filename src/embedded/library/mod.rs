@@ -45,6 +45,15 @@ pub struct Found {
     pub bytes: u64,
 }
 
+/// A library that can be used, and that says what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Where it is.
+    pub found: Found,
+    /// Its version, such as `26.7.3`.
+    pub version: String,
+}
+
 /// How a library came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,6 +115,16 @@ pub async fn find(setting: Option<&Path>) -> Result<Found, LibraryError> {
     Search::of_this_process(setting)?.find().await
 }
 
+/// The library that the embedded engine would use now, loaded to see that it works here; fetches
+/// nothing.
+///
+/// # Errors
+///
+/// When there is none, or it does not load.
+pub async fn inspect(setting: Option<&Path>) -> Result<Inspected, LibraryError> {
+    Search::of_this_process(setting)?.inspect().await
+}
+
 /// Fetches the library unless there is one; one that was fetched before is checked, byte for
 /// byte, and fetched again if it is damaged.
 ///
@@ -115,7 +134,7 @@ pub async fn find(setting: Option<&Path>) -> Result<Found, LibraryError> {
 pub async fn install(setting: Option<&Path>, printer: &Printer) -> Result<Found, LibraryError> {
     let search = Search::of_this_process(setting)?;
     if setting.is_some() {
-        return search.find_and_load().await;
+        return Ok(search.inspect().await?.found);
     }
     let store = search.store()?;
     if matches!(store.kept()?, Kept::Nothing | Kept::PlacedByHand(_)) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    ENGINE_VERSION, Found, LibraryError, Platform, Source,
+    ENGINE_VERSION, Found, Inspected, LibraryError, Platform, Source,
     store::{Kept, Store},
 };
 use crate::embedded::chdb::Library;
@@ -59,16 +59,22 @@ impl Search {
     }
 
     /// The first, which must load.
-    pub(super) async fn find_and_load(&self) -> Result<Found, LibraryError> {
+    pub(super) async fn inspect(&self) -> Result<Inspected, LibraryError> {
         let search = self.clone();
         blocking(move || {
             let found = search.find_blocking()?;
             match Library::load(&found.path) {
-                Ok(_) => Ok(found),
-                Err(source) => Err(LibraryError::UnusableSetting {
-                    path: found.path,
-                    source,
+                Ok(library) => Ok(Inspected {
+                    found,
+                    version: library.version(),
                 }),
+                Err(source) if found.source == Source::Setting => {
+                    Err(LibraryError::UnusableSetting {
+                        path: found.path,
+                        source,
+                    })
+                }
+                Err(_) => Err(LibraryError::Damaged(found.path)),
             }
         })
         .await

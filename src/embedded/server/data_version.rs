@@ -8,7 +8,11 @@ use super::ServerError;
 use crate::embedded::Directory;
 
 /// Refuses an engine of `version` on data that a newer one wrote.
-pub(super) fn check(directory: &Directory, version: &str) -> Result<(), ServerError> {
+///
+/// # Errors
+///
+/// When the data is newer.
+pub fn check(directory: &Directory, version: &str) -> Result<(), ServerError> {
     let written = read(&directory.data_version())
         .map_err(|error| ServerError::Directory(directory.clone(), error))?;
     match written {

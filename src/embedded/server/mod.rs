@@ -25,6 +25,7 @@ use super::receiver::ReceiverError;
 use super::supervisor::{Announcement, Claim, ServerFailure};
 use crate::error::{Code, Error, Failure, Result};
 
+pub use data_version::check as check_data_version;
 pub use sockets::{SocketError, Sockets};
 pub use spec::{Credentials, Listen, ServerSpec};
 
