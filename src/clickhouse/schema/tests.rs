@@ -160,27 +160,33 @@ async fn an_upgrade_keeps_every_row_and_value() {
         return;
     };
     let client = server.client();
-    for (table, columns) in [
+    // Each day is a part, and thirty of them show as much as thousands.
+    let time = "fromUnixTimestamp64Nano(toInt64(\
+                1767225600000000000 + rand64() % (30 * 86400000000000)))";
+    for (table, time_column, columns) in [
         (
             "traces",
-            "Timestamp, TraceId, SpanId, SpanName, Duration, StatusCode, ServiceName, SpanAttributes",
+            "Timestamp",
+            "TraceId, SpanId, SpanName, Duration, StatusCode, ServiceName, SpanAttributes",
         ),
         (
             "logs",
-            "Timestamp, TraceId, Body, ServiceName, LogAttributes",
+            "Timestamp",
+            "TraceId, Body, ServiceName, LogAttributes",
         ),
         (
             "metrics",
-            "TimeUnix, MetricName, Value, ServiceName, Attributes",
+            "TimeUnix",
+            "MetricName, Value, ServiceName, Attributes",
         ),
     ] {
         run(
             &client,
             &format!(
-                "INSERT INTO telemetry.{table} ({columns}) SELECT {columns} FROM generateRandom(\
-                 'Timestamp DateTime64(9), TimeUnix DateTime64(9), TraceId String, \
-                 SpanId String, SpanName String, Duration UInt64, StatusCode String, \
-                 ServiceName String, SpanAttributes Map(String, String), Body String, \
+                "INSERT INTO telemetry.{table} ({time_column}, {columns}) \
+                 SELECT {time}, {columns} FROM generateRandom(\
+                 'TraceId String, SpanId String, SpanName String, Duration UInt64, \
+                 StatusCode String, ServiceName String, SpanAttributes Map(String, String), Body String, \
                  LogAttributes Map(String, String), MetricName String, Value Float64, \
                  Attributes Map(String, String)', 1) LIMIT 1000 \
                  SETTINGS max_partitions_per_insert_block = 0"
