@@ -129,7 +129,7 @@ impl EmbeddedEngine {
         let mut signals = StopRequests::from_signals(true).map_err(unusable)?;
         let spec = self.server_spec(desired)?;
         self.wait_for_predecessor().await?;
-        preflight(&desired.endpoints)?;
+        preflight(&desired.endpoints).await?;
         supervisor::forget_last(&self.directory).map_err(unusable)?;
 
         let (stop, stops) = mpsc::channel(4);
@@ -188,7 +188,7 @@ impl EmbeddedEngine {
         let unusable = |error| EmbeddedError::Directory(self.directory.clone(), error);
         let mut interrupts = StopRequests::from_signals(true).map_err(unusable)?;
         self.wait_for_predecessor().await?;
-        preflight(endpoints)?;
+        preflight(endpoints).await?;
 
         let arguments = [
             "supervise".into(),
@@ -209,7 +209,7 @@ impl EmbeddedEngine {
                     self.roll_back(&mut interrupts).await;
                     if error.code() == Code::PortInUse {
                         // Taken since the look above; look again to tell by whom.
-                        preflight(endpoints)?;
+                        preflight(endpoints).await?;
                     }
                     Err(error.into())
                 }
@@ -262,15 +262,14 @@ impl Engine for EmbeddedEngine {
         desired: &'a Desired,
         held: Option<&'a Endpoints>,
     ) -> BoxFuture<'a, Result<()>> {
-        let free = preflight_beside(&desired.endpoints, held);
-        Box::pin(std::future::ready(free.map_err(Into::into)))
+        Box::pin(async move { Ok(preflight_beside(&desired.endpoints, held).await?) })
     }
 
     fn plan<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             Ok(match self.status().await.state {
                 RunState::NotRunning => {
-                    preflight(&desired.endpoints)?;
+                    preflight(&desired.endpoints).await?;
                     vec!["1. start the server process (not running)".to_owned()]
                 }
                 _ => vec![

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::port_holder::{PortHolder, holder_of};
 use super::{Endpoint, Endpoints};
@@ -120,27 +123,48 @@ impl fmt::Display for Taken<'_> {
     }
 }
 
+/// How long sockets may outlive the process that listened on them.
+const LINGERING: Duration = Duration::from_millis(500);
+
 /// Checks that every port of `endpoints` can be listened on, at exactly its address.
 ///
 /// # Errors
 ///
 /// The first that cannot. A port may still be taken between this and its use.
-pub fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
-    preflight_beside(endpoints, None)
+pub async fn preflight(endpoints: &Endpoints) -> Result<(), PortError> {
+    preflight_beside(endpoints, None).await
 }
 
 /// The same for a stack that listens on `held` now and will have given that up by then.
-pub fn preflight_beside(endpoints: &Endpoints, held: Option<&Endpoints>) -> Result<(), PortError> {
-    preflight_but_for(endpoints, |port| {
+pub async fn preflight_beside(
+    endpoints: &Endpoints,
+    held: Option<&Endpoints>,
+) -> Result<(), PortError> {
+    let is_held = |port| {
         held.is_some_and(|held| {
             let mut held = held.offered().map(|own| held.listen(own).port());
             held.any(|own| own == port)
         })
-    })
+    };
+    once_nothing_lingers(|| preflight_but_for(endpoints, is_held)).await
 }
 
-/// The same for a stack that `holds` some ports itself. Whatever the address: on another one, the
-/// port is as taken by the stack itself.
+/// Looks again for a while if a port is taken by nobody: a process that was killed is gone to all
+/// others, its locks included, a little before the kernel has closed its sockets.
+async fn once_nothing_lingers(look: impl Fn() -> Result<(), PortError>) -> Result<(), PortError> {
+    let deadline = Instant::now() + LINGERING;
+    loop {
+        match look() {
+            Err(PortError::Taken { holder: None, .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(LINGERING / 25).await;
+            }
+            looked => return looked,
+        }
+    }
+}
+
+/// Checks the same at once, for a stack that `holds` some ports itself. Whatever the address: on
+/// another one, the port is as taken by the stack itself.
 pub fn preflight_but_for(
     endpoints: &Endpoints,
     holds: impl Fn(u16) -> bool,
@@ -192,6 +216,8 @@ pub fn check(endpoint: Endpoint, address: SocketAddr) -> Result<(), PortError> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn free_ports() -> Endpoints {
@@ -208,20 +234,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_port_set_twice_is_refused() {
+    #[tokio::test]
+    async fn a_port_set_twice_is_refused() {
         let mut endpoints = free_ports();
         endpoints.health = endpoints.otlp_grpc;
-        let error = preflight(&endpoints).unwrap_err();
+        let error = preflight(&endpoints).await.unwrap_err();
         assert!(error.to_string().ends_with("for both OTLP/gRPC and health"));
     }
 
-    #[test]
-    fn a_taken_port_names_itself_and_its_setting() {
+    #[tokio::test]
+    async fn a_taken_port_names_itself_and_its_setting() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut endpoints = free_ports();
         endpoints.clickhouse_http = listener.local_addr().unwrap().port();
-        let error = preflight(&endpoints).unwrap_err();
+        let error = preflight(&endpoints).await.unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with(&format!(
             "port {} (ClickHouse HTTP) is taken",
@@ -232,14 +258,58 @@ mod tests {
         assert!(message.ends_with(&format!("(pid {})", std::process::id())));
     }
 
-    #[test]
-    fn an_address_of_another_machine_is_not_called_taken() {
+    /// One that a process held that was killed.
+    fn lingering() -> PortError {
+        PortError::Taken {
+            endpoint: Endpoint::OtlpHttp,
+            address: "127.0.0.1:4318".parse().unwrap(),
+            holder: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_nobody_holds_is_looked_at_again_until_it_is_free() {
+        let looks = Cell::new(0);
+        let free_at_the_third = || {
+            looks.set(looks.get() + 1);
+            if looks.get() < 3 {
+                Err(lingering())
+            } else {
+                Ok(())
+            }
+        };
+        once_nothing_lingers(free_at_the_third).await.unwrap();
+        let never_free = once_nothing_lingers(|| Err(lingering())).await;
+        assert!(matches!(never_free, Err(PortError::Taken { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_somebody_holds_is_told_at_once() {
+        let looks = Cell::new(0);
+        let held = once_nothing_lingers(|| {
+            looks.set(looks.get() + 1);
+            Err(PortError::Taken {
+                endpoint: Endpoint::OtlpHttp,
+                address: "127.0.0.1:4318".parse().unwrap(),
+                holder: Some(PortHolder {
+                    pid: 1,
+                    name: "init".to_owned(),
+                    project: None,
+                }),
+            })
+        });
+        held.await.unwrap_err();
+        assert_eq!(looks.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_is_not_called_taken() {
         let endpoints = Endpoints {
             host: "192.0.2.1".parse().unwrap(),
             ..free_ports()
         };
         assert!(matches!(
-            preflight(&endpoints),
+            preflight(&endpoints).await,
             Err(PortError::Unusable { .. })
         ));
     }
