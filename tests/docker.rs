@@ -76,6 +76,55 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     }
 }
 
+#[test]
+fn a_reset_deletes_what_waits_in_the_collectors_queue_as_well() {
+    let Some(stack) = DockerStack::prepare("reset") else {
+        return;
+    };
+    stack.start();
+    let query = |sql: &str| {
+        let ended = stack.telemetry("query").arg(sql).output();
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    };
+    let queued = || {
+        let health = stack.telemetry("health --format json").json();
+        let flows = health["data"]["collector"]["flows"].as_array().cloned();
+        let flows = flows.expect("there are flows");
+        let queued = flows.iter().map(|flow| flow["queued_bytes"].as_u64());
+        queued.sum::<Option<u64>>().expect("they are numbers")
+    };
+    // Nothing is stored any more, and all is tried again.
+    query("ALTER TABLE traces ADD CONSTRAINT nothing CHECK service_name = ''");
+    let test = stack.telemetry("test --timeout 1s").output();
+    assert_ne!(test.status, Some(0));
+    eventually("spans wait in the queue", || queued() > 0);
+    let ids = stack.ids();
+    let unasked = stack.telemetry("reset").output();
+    assert_eq!(unasked.status, Some(3));
+    assert!(queued() > 0);
+
+    let reset = stack.telemetry("reset --yes --format json").json();
+    assert_eq!(reset["data"]["queue_emptied"], true, "{reset}");
+    assert_eq!(queued(), 0);
+    query("ALTER TABLE traces DROP CONSTRAINT nothing");
+    let test = stack.telemetry("test").output();
+    assert_eq!(test.status, Some(0), "{}", test.stderr);
+    // The rest went on running.
+    let kept = |ids: Vec<(String, String)>| -> Vec<_> {
+        let others = ids.into_iter();
+        others
+            .filter(|(name, _)| !name.contains("collector"))
+            .collect()
+    };
+    assert_eq!(kept(stack.ids()), kept(ids));
+
+    // Without anything in the queue, the collector does, too.
+    let ids = stack.ids();
+    let reset = stack.telemetry("reset --yes --format json").json();
+    assert_eq!(reset["data"]["queue_emptied"], false, "{reset}");
+    assert_eq!(stack.ids(), ids);
+}
+
 /// What `telemetry env` prints is all that these are told.
 #[test]
 fn sdks_deliver_with_the_variables_of_env() {

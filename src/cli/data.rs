@@ -165,6 +165,10 @@ pub struct ResetArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// How long to wait for the collector, if its queue had to be emptied, such as `90` (seconds)
+    /// or `2m`
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub wait_timeout: Patience,
 }
 
 /// Arguments of `telemetry migrate`.

@@ -235,6 +235,7 @@ impl StackCommand {
                 | Self::Update(_)
                 | Self::Backup(_)
                 | Self::Restore(_)
+                | Self::Reset(_)
                 | Self::Migrate(_)
         )
     }

@@ -221,6 +221,13 @@ pub trait Engine: Send + Sync {
         Box::pin(async { false })
     }
 
+    /// Throws away what was received and waits to be stored. Where that takes it, nothing is
+    /// received from then on until [`Self::start`].
+    fn discard_queue<'a>(&'a self, _desired: &'a Desired) -> BoxFuture<'a, Result<()>> {
+        // Without a queue, whatever was acknowledged is stored.
+        Box::pin(async { Ok(()) })
+    }
+
     /// Waits, `patience` long, until a stack that is starting is ready.
     fn wait_until_running(&self, patience: Duration) -> BoxFuture<'_, Result<()>>;
 

@@ -4,6 +4,7 @@
 //! leaves nothing to plan.
 
 mod converge;
+mod emptying;
 mod step;
 mod teardown;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::fmt;
 use super::{ContainerState, ObservedContainer};
 
 pub use converge::{PlanError, PullPolicy, converge};
+pub use emptying::emptying;
 pub use step::{Action, Cause};
 pub use teardown::{Volumes, teardown};
 

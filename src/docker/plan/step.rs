@@ -119,6 +119,8 @@ pub enum Cause {
     StackStops,
     /// The stack is removed with its data.
     StackRemoved,
+    /// What it holds is deleted.
+    DataDeleted,
 }
 
 impl fmt::Display for Action {
@@ -166,6 +168,7 @@ impl fmt::Display for Cause {
             Self::BeforeOldGoes => "before the old goes",
             Self::StackStops => "the stack stops",
             Self::StackRemoved => "the stack is removed",
+            Self::DataDeleted => "its data is deleted",
         })
     }
 }

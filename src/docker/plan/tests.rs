@@ -245,6 +245,19 @@ fn a_stop_goes_backwards_and_keeps_the_volumes() {
 }
 
 #[test]
+fn what_is_emptied_goes_with_its_volume_and_nothing_else_does() {
+    let mut observed = running(&stack());
+    assert_snapshot!(emptying(&observed, &stack(), "collector"), @"
+    1. stop t-collector-1 (its data is deleted)
+    2. remove t-collector-1 (its data is deleted) after 1
+    3. remove volume t_collector (its data is deleted) after 2
+    ");
+    observed.containers.clear();
+    observed.volumes[1].project = None;
+    assert!(emptying(&observed, &stack(), "collector").is_empty());
+}
+
+#[test]
 fn what_is_paused_goes_on_before_it_is_stopped() {
     let mut observed = running(&stack());
     observed.containers[1].state = ContainerState::Paused;

@@ -7,11 +7,11 @@ use futures_util::future::try_join_all;
 
 use super::readiness::Probes;
 use super::{DockerEngine, DockerError};
-use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, teardown};
+use crate::docker::plan::{Plan, PullPolicy, Volumes, converge, emptying, teardown};
 use crate::docker::{Definition, ExecuteError, Execution, RolledBack};
 use crate::error::{Error, Result};
 use crate::output::Printer;
-use crate::stack::{Desired, StopSignals, told_to_stop};
+use crate::stack::{Desired, Service, StopSignals, told_to_stop};
 
 /// How long containers may take to stop that were only just started.
 const ROLLBACK_GRACE: i32 = 5;
@@ -109,6 +109,20 @@ impl DockerEngine {
             );
         }
         rolled_back
+    }
+
+    /// Removes the collector with its queue, which is in a volume of its own.
+    pub(super) async fn remove_queue(&self, desired: &Desired) -> Result<()> {
+        let connection = self.connection().await?;
+        let definition = self.definition(desired)?;
+        let observation = self.observe(connection, &definition).await?;
+        let collector = Service::Collector.as_str();
+        let plan = emptying(&observation.observed, &definition.stack, collector);
+        let nothing = Definition::default();
+        let readiness = Box::new(|_: &str| None);
+        let execution = Execution::new(connection, &nothing, &self.printer, readiness);
+        execution.run(&plan, std::future::pending()).await?;
+        Ok(())
     }
 
     /// Stops a stack that is to be started anew, and says whether a container had to be killed.

@@ -282,6 +282,10 @@ impl Engine for DockerEngine {
         }))
     }
 
+    fn discard_queue<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.remove_queue(desired))
+    }
+
     fn has_remains(&self) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             let nothing = Definition::default();
