@@ -197,6 +197,50 @@ fn a_change_makes_anew_what_has_it_and_a_start_makes_what_is_missing() {
 }
 
 #[test]
+fn passwords_that_change_are_told_to_every_service_and_its_data() {
+    let Some(stack) = DockerStack::prepare("passwords") else {
+        return;
+    };
+    stack.start();
+    let sent = stack.telemetry("test").output();
+    assert_eq!(sent.status, Some(0), "{}", sent.stderr);
+    let rows = || {
+        let counted = stack.telemetry("query --format json");
+        let counted = counted.arg("SELECT count() FROM traces").json();
+        counted["data"]["rows"][0][0].clone()
+    };
+    let before = rows();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let client = reqwest::Client::new();
+    let data_source = |password: &str| {
+        let port = stack.port("TELEMETRY_DASHBOARD_PORT");
+        let url = format!("http://127.0.0.1:{port}/api/datasources/uid/telemetry/health");
+        let request = client.get(url).basic_auth("admin", Some(password));
+        let answer = runtime.block_on(request.send());
+        answer.expect("Grafana answers").status().as_u16()
+    };
+    assert_eq!(data_source("admin"), 200);
+
+    let changed = [
+        ("CLICKHOUSE_PASSWORD", "all rights"),
+        ("CLICKHOUSE_INGEST_PASSWORD", "may insert"),
+        ("CLICKHOUSE_GRAFANA_PASSWORD", "may read"),
+        ("GF_SECURITY_ADMIN_PASSWORD", "may look"),
+    ];
+    let mut restart = stack.telemetry("restart");
+    for (variable, password) in changed {
+        restart = restart.env(variable, password);
+    }
+    let restarted = restart.output();
+    assert_eq!(restarted.status, Some(0), "{}", restarted.stderr);
+    assert_eq!(rows(), before);
+    let sent = stack.telemetry("test").output();
+    assert_eq!(sent.status, Some(0), "{}", sent.stderr);
+    assert_eq!(data_source("may look"), 200);
+    assert_eq!(data_source("admin"), 401);
+}
+
+#[test]
 fn an_update_brings_newer_images_and_refuses_an_older_clickhouse() {
     let Some(stack) = DockerStack::prepare("update") else {
         return;

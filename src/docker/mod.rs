@@ -9,6 +9,7 @@ mod connect;
 mod credentials;
 mod desired;
 mod endpoint;
+mod exec;
 mod execute;
 mod logs;
 mod machine;
@@ -27,6 +28,7 @@ pub use desired::{
     Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource, TEMPORARY,
 };
 pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
+pub use exec::ExecError;
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
 pub use logs::{ContainerLine, ProjectLog};
 pub use machine::Machine;

@@ -159,10 +159,11 @@ pub fn configuration(directory: &Path, ports: Ports, clickhouse: u16) -> PathBuf
     let mut text = fs::read_to_string(CONFIGURATION).expect("it is there");
     let own = |port: u16| format!("127.0.0.1:{port}");
     for (times, shipped, here) in [
+        // First, as another port may begin with the same digits.
+        (1, "127.0.0.1:4318", own(ports.otlp_http)),
         (1, "0.0.0.0:4317", own(ports.otlp_grpc)),
         (1, "0.0.0.0:4318", own(ports.otlp_http)),
         (1, "0.0.0.0:13133", own(ports.health)),
-        (1, "127.0.0.1:4318", own(ports.otlp_http)),
         (1, "host: 0.0.0.0", "host: 127.0.0.1".to_owned()),
         (1, "port: 8888", format!("port: {}", ports.metrics)),
         (

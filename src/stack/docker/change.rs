@@ -72,7 +72,7 @@ impl DockerEngine {
         for shortage in shortages {
             self.printer.warn(shortage);
         }
-        let probes = Probes::new(desired, patience);
+        let probes = Probes::new(desired, patience, connection, &definition, &self.printer);
         let readiness = Box::new(move |service: &str| probes.until_ready(service));
         let execution = Execution::new(connection, &definition, &self.printer, readiness)
             .credentials(self.surroundings.config.clone());

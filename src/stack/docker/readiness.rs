@@ -1,5 +1,6 @@
 //! When a service is ready: it does its work, as seen from this machine.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -7,7 +8,10 @@ use futures_util::future::BoxFuture;
 use super::DockerError;
 use crate::clickhouse::Client;
 use crate::clickhouse::schema;
+use crate::docker::{Connection, Definition};
 use crate::error::Error;
+use crate::output::Printer;
+use crate::settings::Variable;
 use crate::stack::{Desired, Endpoint, Service};
 
 /// How long it is from the first probe to the second.
@@ -22,6 +26,10 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// What the data source of the dashboards is called in Grafana.
 const DATA_SOURCE: &str = "telemetry";
 
+/// How Grafana is told the password that it was given as a file.
+const RESET_ADMIN_PASSWORD: &str = "grafana cli admin reset-admin-password \
+     --password-from-stdin < /run/secrets/grafana-admin-password";
+
 /// Knows how each service of a stack is asked whether it is ready.
 #[derive(Clone, Debug)]
 pub(super) struct Probes {
@@ -29,10 +37,20 @@ pub(super) struct Probes {
     clickhouse: Client,
     desired: Desired,
     patience: Duration,
+    connection: Connection,
+    /// The name of Grafana's container.
+    grafana: Option<String>,
+    printer: Arc<Printer>,
 }
 
 impl Probes {
-    pub(super) fn new(desired: &Desired, patience: Duration) -> Self {
+    pub(super) fn new(
+        desired: &Desired,
+        patience: Duration,
+        connection: &Connection,
+        definition: &Definition,
+        printer: &Arc<Printer>,
+    ) -> Self {
         // What is on this machine is never behind a proxy.
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -53,6 +71,12 @@ impl Probes {
             clickhouse,
             desired: desired.clone(),
             patience,
+            connection: connection.clone(),
+            grafana: definition.stack.containers.iter().find_map(|container| {
+                let is_it = container.service == Service::Grafana.as_str();
+                is_it.then(|| container.name.clone())
+            }),
+            printer: Arc::clone(printer),
         }
     }
 
@@ -66,12 +90,16 @@ impl Probes {
         let probes = self.clone();
         Some(Box::pin(async move {
             probes.until_answering(service).await?;
-            if service == Service::Clickhouse {
-                let parameters = schema::Parameters {
-                    retention_days: probes.desired.retention_days,
-                    environment: &probes.desired.environment,
-                };
-                schema::apply(&probes.clickhouse, &parameters).await?;
+            match service {
+                Service::Clickhouse => {
+                    let parameters = schema::Parameters {
+                        retention_days: probes.desired.retention_days,
+                        environment: &probes.desired.environment,
+                    };
+                    schema::apply(&probes.clickhouse, &parameters).await?;
+                }
+                Service::Grafana => probes.ensure_admin_password().await,
+                Service::Collector => {}
             }
             Ok(())
         }))
@@ -116,17 +144,47 @@ impl Probes {
         let url = self.desired.endpoints.url(Endpoint::Dashboards);
         self.get(&format!("{url}/api/health"), "\"database\"")
             .await?;
-        let password = self.desired.variables.get("GF_SECURITY_ADMIN_PASSWORD");
+        match self.data_source_status().await {
+            Ok(401 | 403 | 200..=299) => Ok(()),
+            Ok(status) => Err(format!("its data source fails with HTTP status {status}")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What Grafana answers who is to be its administrator and asks whether the data source works.
+    async fn data_source_status(&self) -> reqwest::Result<u16> {
+        let url = self.desired.endpoints.url(Endpoint::Dashboards);
         let request = self
             .http
             .get(format!("{url}/api/datasources/uid/{DATA_SOURCE}/health"))
-            .basic_auth("admin", password);
-        let response = request.send().await.map_err(|error| error.to_string())?;
-        match response.status().as_u16() {
-            // A password that was changed in Grafana itself stays in its volume; then its data
-            // source is for those who know it.
-            401 | 403 | 200..=299 => Ok(()),
-            status => Err(format!("its data source fails with HTTP status {status}")),
+            .basic_auth("admin", self.admin_password());
+        Ok(request.send().await?.status().as_u16())
+    }
+
+    fn admin_password(&self) -> Option<&str> {
+        let variable = Variable::GrafanaAdminPassword.name();
+        self.desired.variables.get(variable).map(String::as_str)
+    }
+
+    /// Sees that the administrator's password is the one that is set. Grafana takes it from its
+    /// environment only while its volume is new. Whoever sets none may have changed it in Grafana
+    /// itself, where it stays what it is.
+    async fn ensure_admin_password(&self) {
+        let is_set = self.admin_password() != Variable::GrafanaAdminPassword.default_value();
+        let (true, Some(container)) = (is_set, &self.grafana) else {
+            return;
+        };
+        if !matches!(self.data_source_status().await, Ok(401)) {
+            return;
+        }
+        let command = ["sh", "-c", RESET_ADMIN_PASSWORD];
+        match self.connection.exec(container, &command).await {
+            Ok(()) => self
+                .printer
+                .status("Changed the password of Grafana's `admin`"),
+            Err(error) => self.printer.warn(format!(
+                "the password of Grafana's `admin` is not the one that is set: {error}"
+            )),
         }
     }
 

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -23,11 +24,27 @@ import (
 var version = "0.0.0"
 
 func main() {
+	if len(os.Args) > 1 {
+		if err := cli(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil)).With("logger", "grafana-stand-in")
 	if err := run(log); err != nil {
 		log.Error("it cannot go on", "error", err)
 		os.Exit(1)
 	}
+}
+
+// The one command of the image's `grafana` that there is.
+func cli(arguments []string) error {
+	reset := []string{"cli", "admin", "reset-admin-password", "--password-from-stdin"}
+	if !slices.Equal(arguments, reset) {
+		return fmt.Errorf("this is a stand-in for Grafana, which cannot %q", arguments)
+	}
+	return resetAdminPassword(setting("GF_PATHS_DATA", "/var/lib/grafana"), os.Stdin)
 }
 
 func run(log *slog.Logger) error {
