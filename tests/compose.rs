@@ -13,7 +13,7 @@ use std::{
 };
 
 use telemetry::{
-    clickhouse::schema::{Parameters, statements},
+    clickhouse::schema::{MIGRATIONS, Parameters, VERSION, statements},
     compose::{ComposeFile, Project},
 };
 
@@ -263,18 +263,28 @@ fn compose_and_this_program_hash_every_key_alike() {
     );
 }
 
-/// Runs `assets/clickhouse/apply-schema.sh` with a client that prints what it is given.
+/// Runs `assets/clickhouse/apply-schema.sh` with a client that prints what it is given, and answers
+/// as a database does that has this version of the schema, or none.
 #[cfg(unix)]
-fn applied(retention_days: &str, environment: &str) -> String {
+fn applied(version: Option<u32>, retention_days: &str, environment: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
 
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let client = dir.path().join("clickhouse-client");
     fs::write(
         &client,
-        "#!/bin/sh\necho \"-- $* $CLICKHOUSE_PASSWORD\"\ncat\n",
+        r#"#!/bin/sh
+[ "$1 $2 $3 $4 $CLICKHOUSE_PASSWORD" = "--host h --user u p'w" ] || exit 1
+case "$6" in
+EXISTS*) [ -z "$VERSION" ]; echo $? ;;
+*max*) echo "$VERSION" ;;
+?*) echo "$6;" ;;
+*) cat ;;
+esac
+"#,
     )
     .expect("written");
+    let version = version.map(|version| version.to_string());
     fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).expect("permitted");
     let password = dir.path().join("password");
     fs::write(&password, "p'w").expect("it can be written");
@@ -283,6 +293,7 @@ fn applied(retention_days: &str, environment: &str) -> String {
         Command::new("sh")
             .arg(repository("assets/clickhouse/apply-schema.sh"))
             .env("PATH", format!("{}:{path}", dir.path().display()))
+            .env("VERSION", version.unwrap_or_default())
             .env("CLICKHOUSE_HOST", "h")
             .env("CLICKHOUSE_USER", "u")
             .env("CLICKHOUSE_PASSWORD_FILE", password)
@@ -295,8 +306,7 @@ fn applied(retention_days: &str, environment: &str) -> String {
 #[test]
 fn the_script_makes_the_schema_that_this_program_makes() {
     for environment in ["development", "", r"it's \ a&b|c/d $HOME"] {
-        let script = applied("30", environment);
-        assert!(script.starts_with("-- --host h --user u p'w\n"), "{script}");
+        let script = applied(None, "30", environment);
         let parameters = Parameters {
             retention_days: 30,
             environment,
@@ -307,7 +317,37 @@ fn the_script_makes_the_schema_that_this_program_makes() {
 
 #[cfg(unix)]
 #[test]
+fn the_script_migrates_as_this_program_does() {
+    let parameters = Parameters {
+        retention_days: 30,
+        environment: "development",
+    };
+    for version in 1..=VERSION {
+        let lacking = MIGRATIONS.iter().filter(|it| it.version > version);
+        let migrated = lacking.flat_map(|migration| {
+            let record = format!(
+                "INSERT INTO telemetry.schema_migrations (version, name) SELECT {}, '{}'",
+                migration.version, migration.name
+            );
+            let sql = migration.statements().into_iter().map(str::to_owned);
+            sql.chain([record])
+        });
+        let expected: Vec<_> = migrated.chain(parameters.init()).collect();
+        let script = applied(Some(version), "30", "development");
+        assert_eq!(statements(&script), expected, "from {version}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+#[should_panic(expected = "the database has version 1000 of the schema")]
+fn the_script_leaves_a_newer_schema_alone() {
+    applied(Some(1000), "30", "development");
+}
+
+#[cfg(unix)]
+#[test]
 #[should_panic(expected = "expected a number of days")]
 fn the_script_refuses_a_retention_that_is_no_number() {
-    applied("30) --", "development");
+    applied(None, "30) --", "development");
 }

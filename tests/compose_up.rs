@@ -13,7 +13,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use support::{collector, eventually};
 use telemetry::{
-    clickhouse::Client,
+    clickhouse::{
+        Client,
+        schema::{VERSION, statements},
+    },
     otlp::{Exporter, Protocol, Scenario, Signal, deliver},
 };
 
@@ -33,7 +36,7 @@ struct Ports {
 
 impl Stack {
     /// `None`, with the reason printed, where there are no images for it; in CI there must be.
-    fn up() -> Option<Self> {
+    fn up(name: &str) -> Option<Self> {
         if std::env::var_os("TELEMETRY_IMAGE_REGISTRY").is_none() {
             let missing =
                 "TELEMETRY_IMAGE_REGISTRY, for which see tests/stand-ins/build, is not set";
@@ -42,7 +45,7 @@ impl Stack {
             return None;
         }
         let mut stack = Self {
-            project: format!("t-compose-up-{}", std::process::id()),
+            project: format!("t-compose-{name}-{}", std::process::id()),
             ports: Ports {
                 clickhouse: 0,
                 grafana: 0,
@@ -144,7 +147,7 @@ struct Count {
 
 #[test]
 fn docker_compose_up_makes_a_stack_that_works() {
-    let Some(stack) = Stack::up() else { return };
+    let Some(stack) = Stack::up("up") else { return };
     let scenario = Scenario {
         seed: 1,
         traces: 20,
@@ -189,4 +192,36 @@ fn docker_compose_up_makes_a_stack_that_works() {
     assert_eq!(health["status"], "OK");
     let (status, _) = get(stack.ports.grafana, source, Some("wrong"));
     assert_eq!(status, 401);
+}
+
+#[test]
+fn docker_compose_up_brings_an_older_schema_up_to_date() {
+    let Some(stack) = Stack::up("again") else {
+        return;
+    };
+    let runtime = runtime();
+    let clickhouse = stack.clickhouse();
+    let run = |sql: &str| {
+        let query = clickhouse.query(sql).database("default");
+        let done = runtime.block_on(query.execute());
+        done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+    };
+    let oldest = include_str!("fixtures/schema/0001.sql")
+        .replace("{retention_days}", "90")
+        .replace("{environment}", "'development'");
+    run("DROP DATABASE telemetry SYNC");
+    for statement in statements(&oldest) {
+        run(statement);
+    }
+    run("INSERT INTO telemetry.traces (timestamp, service_name) VALUES (now(), 'kept')");
+    stack.compose(&["up", "--detach", "--wait"]);
+
+    let rows = |sql: &str| {
+        let rows = clickhouse.query(sql).rows::<Count>();
+        runtime.block_on(rows).expect("ClickHouse answers")[0].n
+    };
+    let version = rows("SELECT max(version)::UInt64 AS n FROM telemetry.schema_migrations");
+    assert_eq!(version, u64::from(VERSION));
+    let kept = rows("SELECT count() AS n FROM telemetry.traces WHERE received_at >= '1970-01-01'");
+    assert_eq!(kept, 1);
 }

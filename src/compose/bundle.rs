@@ -4,7 +4,7 @@
 pub const COMPOSE_FILE: &str = include_str!("../../compose/docker-compose.yml");
 
 /// The files that [`COMPOSE_FILE`] names, by the path it names them with.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 19] = [
     (
         "../assets/clickhouse/config.d/telemetry.xml",
         include_str!("../../assets/clickhouse/config.d/telemetry.xml"),
@@ -20,6 +20,26 @@ const FILES: [(&str, &str); 14] = [
     (
         "../assets/clickhouse/apply-schema.sh",
         include_str!("../../assets/clickhouse/apply-schema.sh"),
+    ),
+    (
+        "../assets/clickhouse/migrations/0002_log_source.sql",
+        include_str!("../../assets/clickhouse/migrations/0002_log_source.sql"),
+    ),
+    (
+        "../assets/clickhouse/migrations/0003_attribute_codecs.sql",
+        include_str!("../../assets/clickhouse/migrations/0003_attribute_codecs.sql"),
+    ),
+    (
+        "../assets/clickhouse/migrations/0004_export_id.sql",
+        include_str!("../../assets/clickhouse/migrations/0004_export_id.sql"),
+    ),
+    (
+        "../assets/clickhouse/migrations/0005_hourly_by_name.sql",
+        include_str!("../../assets/clickhouse/migrations/0005_hourly_by_name.sql"),
+    ),
+    (
+        "../assets/clickhouse/migrations/0006_received_at.sql",
+        include_str!("../../assets/clickhouse/migrations/0006_received_at.sql"),
     ),
     (
         "../assets/collector/otel-collector-config.yaml",

@@ -60,6 +60,7 @@ mod tests {
 
     use super::*;
     use crate::clickhouse::schema::INIT_DB;
+    use crate::compose::bundle::COMPOSE_FILE;
 
     #[test]
     fn versions_count_up_from_the_first() {
@@ -78,6 +79,11 @@ mod tests {
             .iter()
             .map(|it| format!("{:04}_{}.sql", it.version, it.name));
         assert_eq!(files, listed.collect());
+        // `docker compose up` migrates with the same files.
+        for file in files {
+            let mounted = format!("target: /schema/migrations/{file}");
+            assert!(COMPOSE_FILE.contains(&mounted), "{mounted}");
+        }
     }
 
     #[test]
