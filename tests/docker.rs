@@ -62,6 +62,8 @@ fn telemetry_goes_in_by_otlp_and_is_found_by_sql_until_the_stack_is_cleaned_away
     assert_eq!(stack.has("volume ls").len(), 3);
     let status = stack.telemetry("status --format json").json();
     assert_eq!(status["data"]["state"], "not_running");
+    let data = status["data"]["further_data"].to_string();
+    assert!(data.contains("_clickhouse-data`"), "{data}");
     stack.start();
     assert_eq!(count(), before);
 

@@ -10,6 +10,7 @@ use indicatif::{BinaryBytes, HumanDuration};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::choose;
 use crate::{
     context::Context,
     error::Result,
@@ -33,8 +34,10 @@ struct Report {
     services: Vec<ServiceStatus>,
     endpoints: Vec<EndpointReport>,
     data_directory: PathBuf,
-    /// 0 if there is no data.
+    /// 0 if there is no such directory.
     data_bytes: u64,
+    /// What else holds data, such as volumes.
+    further_data: Vec<String>,
     #[serde(skip)]
     next: Option<String>,
 }
@@ -49,7 +52,12 @@ struct EndpointReport {
 /// Runs the command.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let project = context.settings.project();
-    let engine = context.engine();
+    let kind = match &context.record {
+        Some(record) => record.engine,
+        // The one that `start` would take.
+        None => choose::choose(context).await.kind,
+    };
+    let engine = context.engine_of(kind);
     let status = engine.status().await;
     let data_bytes = if project.exists()? {
         project
@@ -58,10 +66,17 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     } else {
         0
     };
+    let further_data = match status.state {
+        RunState::Unknown => Vec::new(),
+        _ => engine.data().await.unwrap_or_default(),
+    };
     let endpoints = match &context.record {
         // What it was started with; the environment may say otherwise by now.
         Some(record) if status.state != RunState::NotRunning => record.endpoints,
-        _ => context.endpoints(),
+        _ => {
+            let endpoints = context.settings.endpoints();
+            endpoints.only(|endpoint| kind.offers(endpoint))
+        }
     };
     let next = match status.state {
         RunState::NotRunning => Some(format!("`{}` starts it", context.command("start"))),
@@ -80,7 +95,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     }
     context.printer.print(&Report {
         project: project.name().to_owned(),
-        engine: engine.kind(),
+        engine: kind,
         state: status.state,
         reason: status.reason,
         container_engine: status.container_engine,
@@ -96,6 +111,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
             .collect(),
         data_directory: project.root().to_owned(),
         data_bytes,
+        further_data,
         next,
     })
 }
@@ -106,14 +122,22 @@ impl Report {
             Some(reason) => format!("{}: {reason}", self.state),
             None => self.state.to_string(),
         };
-        let data = match self.data_bytes {
-            0 => "none".to_owned(),
-            bytes => format!("{} ({})", self.data_directory.display(), BinaryBytes(bytes)),
+        let directory = match self.data_bytes {
+            0 => None,
+            bytes => Some(format!(
+                "{} ({})",
+                self.data_directory.display(),
+                BinaryBytes(bytes)
+            )),
         };
+        let mut data = directory.into_iter().chain(self.further_data.clone());
         let mut table = Table::new(["Project", &self.project]);
         table.row(["Engine", &self.engine.to_string()]);
         table.row(["State", &state]);
-        table.row(["Data", &data]);
+        table.row(["Data", data.next().as_deref().unwrap_or("none")]);
+        for further in data {
+            table.row(["", &further]);
+        }
         table
     }
 

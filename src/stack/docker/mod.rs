@@ -333,10 +333,12 @@ impl Engine for DockerEngine {
             let connection = self.connection().await?;
             let observation = self.observe(connection, &Definition::default()).await?;
             let volumes = observation.observed.volumes.into_iter();
-            Ok(volumes
+            let mut volumes: Vec<_> = volumes
                 .filter(|it| it.project.as_deref() == Some(self.project.name()))
                 .map(|it| format!("volume `{}`", it.name))
-                .collect())
+                .collect();
+            volumes.sort();
+            Ok(volumes)
         })
     }
 
