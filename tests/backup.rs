@@ -405,7 +405,7 @@ fn reset_asks_and_empties_every_table_while_the_stack_runs() {
     assert_stack_snapshot!(stack, stack.telemetry("reset --yes --format json").snapshot(), @r#"
     exit status: 0
     --- stdout ---
-    {"schema_version":1,"command":"reset","status":"ok","data":{"tables":[{"table":"traces","rows_removed":0},{"table":"logs","rows_removed":0},{"table":"metrics","rows_removed":0}]},"warnings":[],"error":null}
+    {"schema_version":1,"command":"reset","status":"ok","data":{"tables":[{"table":"traces","rows_removed":0},{"table":"logs","rows_removed":0},{"table":"metrics","rows_removed":0}],"queue_emptied":false},"warnings":[],"error":null}
     "#);
     // The same telemetry can come again: nothing of it is taken for a repetition.
     query(&stack, SPANS);

@@ -3,7 +3,9 @@
 
 mod support;
 
-use std::{collections::BTreeMap, net::TcpListener, process::Command};
+use std::{
+    collections::BTreeMap, fs::File, io::Write as _, net::TcpListener, path::Path, process::Command,
+};
 
 use support::{
     clients::{self, Clients},
@@ -240,6 +242,54 @@ fn passwords_that_change_are_told_to_every_service_and_its_data() {
     assert_eq!(sent.status, Some(0), "{}", sent.stderr);
     assert_eq!(data_source("may look"), 200);
     assert_eq!(data_source("admin"), 401);
+}
+
+/// Writes an archive as Grafana's plugins are published, with no more in it than its description.
+fn write_plugin(path: &Path, version: &str) {
+    let file = File::create(path).expect("it can be made");
+    let mut archive = zip::ZipWriter::new(file);
+    let manifest = "grafana-clickhouse-datasource/plugin.json";
+    archive
+        .start_file(manifest, zip::write::SimpleFileOptions::default())
+        .expect("it is new");
+    let text = serde_json::json!({"info": {"version": version}}).to_string();
+    archive
+        .write_all(text.as_bytes())
+        .expect("it can be written");
+    archive.finish().expect("it can be written");
+}
+
+#[test]
+fn a_plugin_that_is_given_is_put_where_grafana_looks_for_it() {
+    let Some(stack) = DockerStack::prepare("plugin") else {
+        return;
+    };
+    let archive = stack.sandbox.current_dir().join("plugin.zip");
+    let start = || {
+        let start = stack.telemetry("start --engine docker");
+        start.env("TELEMETRY_GRAFANA_PLUGIN", "plugin.zip").output()
+    };
+    write_plugin(&archive, "4.19.0");
+    let other = start();
+    assert_eq!(other.status, Some(2), "{}", other.stderr);
+    let told = "plugin.zip` has version 4.19.0 of the Grafana plugin";
+    assert!(other.stderr.contains(told), "{}", other.stderr);
+    assert_eq!(stack.has("volume ls"), [""; 0]);
+
+    write_plugin(&archive, "4.20.0");
+    let started = start();
+    assert_eq!(started.status, Some(0), "{}", started.stderr);
+    let grafana = format!("{}-grafana-1", stack.project);
+    let plugin = "/var/lib/grafana/plugins/grafana-clickhouse-datasource/plugin.json";
+    let there = docker(&["exec", &grafana, "cat", plugin]);
+    assert_eq!(there.as_deref(), Some(r#"{"info":{"version":"4.20.0"}}"#));
+    // Later commands need not be told again.
+    let planned = stack.telemetry("restart --dry-run").output();
+    assert!(
+        planned.stdout.contains("nothing has changed"),
+        "{}",
+        planned.stdout
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub use interpolate::Environment;
 pub use project::Project;
 pub use service::{
     Attachment, Condition, Dependency, Deploy, FileReference, HealthCheck, Logging, PortMapping,
-    Protocol, PullPolicy, Resources, Service, Ulimit, VolumeMount,
+    Protocol, PullPolicy, Resources, Service, Ulimit, Unpack, VolumeMount,
 };
 pub use time_span::TimeSpan;
 

@@ -83,6 +83,8 @@ pub struct Settings {
     pub alert_webhook: Option<Setting<Secret>>,
     /// Whose URL that is.
     pub alert_webhook_type: Setting<String>,
+    /// An archive of the plugin that Grafana would fetch; absolute.
+    pub grafana_plugin: Option<Setting<PathBuf>>,
     /// The registry that images are pulled from.
     pub image_registry: Setting<String>,
     /// A Compose file that changes the containers; absolute.
@@ -139,6 +141,7 @@ impl Settings {
             grafana_memory_limit: read.text(Variable::GrafanaMemoryLimit, MemorySize::from_str)?,
             alert_webhook: read.optional(Variable::AlertWebhook, values::webhook)?,
             alert_webhook_type: read.text(Variable::AlertWebhookType, values::webhook_type)?,
+            grafana_plugin: read.optional(Variable::GrafanaPlugin, path)?,
             image_registry: read.text(Variable::ImageRegistry, values::registry)?,
             override_file: read.optional(Variable::Override, path)?,
             data_dir: match read.optional(Variable::DataDir, path)? {
@@ -232,8 +235,11 @@ impl Settings {
             ),
             (Variable::ImageRegistry, self.image_registry.value.clone()),
         ];
+        let plugin = self.path(Variable::GrafanaPlugin);
+        let plugin = plugin.map(|it| (Variable::GrafanaPlugin, shown(&it.value)));
         texts
             .chain(understood)
+            .chain(plugin)
             .map(|(variable, text)| (variable.name().to_owned(), text))
             .collect()
     }
@@ -279,39 +285,46 @@ impl Settings {
         self.layers
             .iter()
             .filter(|(variable, _)| variable.is_recorded())
-            .map(|(variable, raw)| (variable.name().to_owned(), raw.text.clone()))
+            .map(|(variable, raw)| {
+                // From another directory, a relative path would be another one.
+                let path = self.path(variable).map(|path| shown(&path.value));
+                let text = path.unwrap_or_else(|| raw.text.clone());
+                (variable.name().to_owned(), text)
+            })
             .collect()
+    }
+
+    /// A setting that is a path.
+    fn path(&self, variable: Variable) -> Option<&Setting<PathBuf>> {
+        match variable {
+            Variable::DataDir => Some(&self.data_dir),
+            Variable::GrafanaPlugin => self.grafana_plugin.as_ref(),
+            Variable::Override => self.override_file.as_ref(),
+            Variable::EngineLibrary => self.engine_library.as_ref(),
+            _ => None,
+        }
     }
 
     /// Every setting as it is shown: its value, masked if it is a secret, and where that came
     /// from. What has no value is left out.
     pub fn shown(&self) -> impl Iterator<Item = (Variable, String, &Origin)> {
         Variable::ALL.into_iter().filter_map(|variable| {
-            let path = |setting: &Setting<PathBuf>| setting.value.display().to_string();
-            Some(match variable {
-                Variable::DataDir => (variable, path(&self.data_dir), &self.data_dir.origin),
-                Variable::Override => {
-                    let file = self.override_file.as_ref()?;
-                    (variable, path(file), &file.origin)
-                }
-                Variable::EngineLibrary => {
-                    let library = self.engine_library.as_ref()?;
-                    (variable, path(library), &library.origin)
-                }
-                _ => {
-                    let raw = self.layers.get(variable)?;
-                    let masked = || values::MASK.to_owned();
-                    let plain = || raw.text.clone();
-                    let text = if variable.is_secret() {
-                        masked()
-                    } else {
-                        plain()
-                    };
-                    (variable, text, &raw.origin)
-                }
-            })
+            if let Some(path) = self.path(variable) {
+                return Some((variable, shown(&path.value), &path.origin));
+            }
+            let raw = self.layers.get(variable)?;
+            let text = if variable.is_secret() {
+                values::MASK.to_owned()
+            } else {
+                raw.text.clone()
+            };
+            Some((variable, text, &raw.origin))
         })
     }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// Reads single settings out of the layers.

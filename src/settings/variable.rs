@@ -49,6 +49,8 @@ pub enum Variable {
     AlertWebhook,
     /// `TELEMETRY_ALERT_WEBHOOK_TYPE`: whose URL that is.
     AlertWebhookType,
+    /// `TELEMETRY_GRAFANA_PLUGIN`: an archive of the plugin that Grafana would fetch.
+    GrafanaPlugin,
     /// `TELEMETRY_IMAGE_REGISTRY`: the registry that images are pulled from.
     ImageRegistry,
     /// `TELEMETRY_OVERRIDE`: a Compose file that changes the containers.
@@ -61,7 +63,7 @@ pub enum Variable {
 
 impl Variable {
     /// Every setting, in the order in which `telemetry config` shows them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Project,
         Self::Engine,
         Self::Host,
@@ -85,6 +87,7 @@ impl Variable {
         Self::GrafanaMemoryLimit,
         Self::AlertWebhook,
         Self::AlertWebhookType,
+        Self::GrafanaPlugin,
         Self::ImageRegistry,
         Self::Override,
         Self::DataDir,
@@ -117,6 +120,7 @@ impl Variable {
             Self::GrafanaMemoryLimit => "TELEMETRY_GRAFANA_MEMORY_LIMIT",
             Self::AlertWebhook => "TELEMETRY_ALERT_WEBHOOK",
             Self::AlertWebhookType => "TELEMETRY_ALERT_WEBHOOK_TYPE",
+            Self::GrafanaPlugin => "TELEMETRY_GRAFANA_PLUGIN",
             Self::ImageRegistry => "TELEMETRY_IMAGE_REGISTRY",
             Self::Override => "TELEMETRY_OVERRIDE",
             Self::DataDir => "TELEMETRY_DATA_DIR",
@@ -171,7 +175,11 @@ impl Variable {
             Self::CollectorMemoryLimit | Self::GrafanaMemoryLimit => "512MiB",
             Self::AlertWebhookType => "webhook",
             Self::ImageRegistry => "docker.io",
-            Self::AlertWebhook | Self::Override | Self::DataDir | Self::EngineLibrary => {
+            Self::AlertWebhook
+            | Self::GrafanaPlugin
+            | Self::Override
+            | Self::DataDir
+            | Self::EngineLibrary => {
                 return None;
             }
         })

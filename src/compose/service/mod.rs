@@ -11,6 +11,7 @@ mod mount;
 mod network;
 mod port;
 mod ulimit;
+mod unpack;
 
 use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
@@ -23,6 +24,7 @@ pub use mount::VolumeMount;
 pub use network::Attachment;
 pub use port::{PortMapping, Protocol};
 pub use ulimit::Ulimit;
+pub use unpack::Unpack;
 
 use super::{
     ByteSize, Problem, TimeSpan,
@@ -81,6 +83,8 @@ pub struct Service {
     /// `x-only-without-cli`: whether the service does for `docker compose up` what this program
     /// does by itself.
     pub only_without_cli: bool,
+    /// `x-unpack`: an archive the files of which go into the container.
+    pub unpack: Option<Unpack>,
 }
 
 /// When an image is pulled.
@@ -151,6 +155,7 @@ impl Service {
             volumes: fields.map_or_default("volumes", each(VolumeMount::read))?,
             working_dir: fields.map("working_dir", Field::name)?,
             only_without_cli: fields.map_or_default("x-only-without-cli", Field::boolean)?,
+            unpack: fields.map("x-unpack", Unpack::read)?.flatten(),
         };
         fields.finish()?;
         Ok(service)
@@ -201,6 +206,7 @@ impl Service {
         append(&mut self.volumes, over.volumes, |a, b| a.target == b.target);
         replace(&mut self.working_dir, over.working_dir);
         self.only_without_cli |= over.only_without_cli;
+        replace(&mut self.unpack, over.unpack);
     }
 
     /// The service as Compose hashes it: without what does not make another container, in the

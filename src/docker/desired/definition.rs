@@ -10,6 +10,7 @@ use bollard::models::{
 use sha2::{Digest as _, Sha256};
 
 use super::file::File;
+use super::unpacked::{UnpackError, unpacked};
 use super::{Condition, DesiredContainer, DesiredStack, FINGERPRINT, Resource, container, labels};
 use crate::compose::{self, Content, FileReference, Project};
 use crate::error::{Code, Failure};
@@ -44,21 +45,32 @@ pub struct ContainerDefinition {
     pub files: Vec<File>,
 }
 
-/// A file that a container needs cannot be read.
+/// What a container needs cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read `{}`, which the Compose file names", .path.display())]
-pub struct DefinitionError {
-    path: PathBuf,
-    source: std::io::Error,
+pub enum DefinitionError {
+    /// A file of it cannot be read.
+    #[error("cannot read `{}`, which the Compose file names", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// An archive of it cannot be unpacked.
+    #[error(transparent)]
+    Archive(#[from] UnpackError),
 }
 
 impl Failure for DefinitionError {
     fn code(&self) -> Code {
-        Code::Io
+        match self {
+            Self::File(..) => Code::Io,
+            Self::Archive(error) => error.code(),
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        Some("correct the path in the file that `--override` names".to_owned())
+        match self {
+            Self::File(..) => {
+                Some("correct the path in the file that `--override` names".to_owned())
+            }
+            Self::Archive(error) => error.hint(),
+        }
     }
 }
 
@@ -111,13 +123,16 @@ impl Definition {
         service: &compose::Service,
         directory: &Path,
     ) -> Result<(), DefinitionError> {
-        let files = service
+        let mut files = service
             .configs
             .iter()
             .map(|reference| (reference, &project.configs))
             .chain(service.secrets.iter().map(|it| (it, &project.secrets)))
             .map(|(reference, contents)| file(reference, &contents[&reference.source]))
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some(unpack) = &service.unpack {
+            files.extend(unpacked(unpack)?);
+        }
         let networks: Vec<_> = service
             .networks
             .keys()
@@ -225,10 +240,9 @@ fn file(reference: &FileReference, content: &Content) -> Result<File, Definition
     let content = match content {
         Content::Embedded(text) => text.as_bytes().to_vec(),
         Content::Inline(text) => text.as_bytes().to_vec(),
-        Content::File(path) => std::fs::read(path).map_err(|source| DefinitionError {
-            path: path.clone(),
-            source,
-        })?,
+        Content::File(path) => {
+            std::fs::read(path).map_err(|error| DefinitionError::File(path.clone(), error))?
+        }
         Content::Variable(_) => unreachable!("a resolved project has none"),
     };
     Ok(File {

@@ -21,12 +21,14 @@ pub struct File {
 }
 
 impl File {
-    /// The directory it is in.
-    pub fn directory(&self) -> &str {
-        match self.path.rsplit_once('/') {
-            None | Some(("", _)) => "/",
-            Some((directory, _)) => directory,
-        }
+    /// The directories it is in, from the innermost on; without the root.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        let outer = |path: &str| path.rfind('/').filter(|end| *end > 0);
+        let mut inner = self.path.as_str();
+        std::iter::from_fn(move || {
+            inner = &inner[..outer(inner)?];
+            Some(inner)
+        })
     }
 
     /// Adds everything of it to a hash.

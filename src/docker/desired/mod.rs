@@ -6,6 +6,7 @@ mod file;
 mod labels;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 
 use std::collections::{BTreeMap, BTreeSet};
 

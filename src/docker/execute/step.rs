@@ -206,7 +206,7 @@ impl Execution<'_> {
     async fn upload(&self, service: &str, name: &str) -> Result<(), EngineError> {
         let docker = &self.connection.docker;
         let files = &self.definition.containers[service].files;
-        let directories: BTreeSet<&str> = files.iter().map(File::directory).collect();
+        let directories: BTreeSet<&str> = files.iter().flat_map(File::directories).collect();
         let looked_up = directories.into_iter().map(|directory| async move {
             let options = ContainerArchiveInfoOptionsBuilder::new()
                 .path(directory)

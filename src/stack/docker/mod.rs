@@ -4,6 +4,7 @@ mod change;
 mod error;
 mod examine;
 mod old_clickhouse;
+mod plugin;
 mod readiness;
 mod status;
 
@@ -103,6 +104,7 @@ impl DockerEngine {
             ));
         }
         let definition = Definition::new(&project, self.project.root())?;
+        plugin::check(&project, &definition)?;
         self.check_version(&definition)?;
         Ok(definition)
     }
