@@ -190,6 +190,10 @@ fn a_change_makes_anew_what_has_it_and_a_start_makes_what_is_missing() {
     docker(&["rm", "--force", &collector]).expect("it can be removed");
     let status = stack.telemetry("status --format json").json();
     assert_eq!(status["data"]["state"], "partial");
+    let health = stack.telemetry("health").output();
+    assert_eq!(health.status, Some(4));
+    let hint = "start` starts what is missing";
+    assert!(health.stderr.contains(hint), "{}", health.stderr);
     let started = stack
         .telemetry("start --engine docker")
         .env("GF_SECURITY_ADMIN_PASSWORD", "another")

@@ -87,6 +87,11 @@ pub(super) async fn run(context: &Context, args: &HealthArgs) -> Result<()> {
 async fn hint(context: &Context) -> String {
     match context.engine().status().await.state {
         RunState::NotRunning => format!("`{}` starts the stack", context.command("start")),
+        RunState::Partial => format!(
+            "`{}` starts what is missing; `{}` shows what happened",
+            context.command("start"),
+            context.command("logs --tail 50")
+        ),
         _ => format!(
             "`{}` shows what happened",
             context.command("logs --tail 50")
