@@ -192,6 +192,9 @@ fn a_stack_is_started_and_stopped_by_ssh() {
 
     let started = far("start --engine docker").output();
     assert_eq!(started.status, Some(0), "{}", started.stderr);
+    let port = stack.port("TELEMETRY_OTLP_HTTP_PORT");
+    let forwarded = format!("`ssh -N -L {port}:127.0.0.1:{port} ");
+    assert!(started.stderr.contains(&forwarded), "{}", started.stderr);
     let status = far("status --format json").json();
     assert_eq!(status["data"]["state"], "running", "{status}");
     let log = far("logs collector").output();

@@ -1,6 +1,7 @@
 //! A connection to an engine.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -116,6 +117,15 @@ impl Connection {
                 endpoint,
                 version: engine_version,
             }),
+        }
+    }
+
+    /// What a person would type to reach these addresses of the engine's machine at the same ports
+    /// of this one; `None` unless the engine is reached by `ssh`.
+    pub fn forwarding(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Option<String> {
+        match &self.endpoint.address {
+            Address::Ssh(destination) => Some(ssh::forwarding(destination, addresses)),
+            _ => None,
         }
     }
 }

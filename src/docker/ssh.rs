@@ -12,6 +12,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,10 +177,6 @@ fn quoted(word: String) -> String {
 /// What a person would type to see whether the engine can be reached, and to be asked what `ssh`
 /// has to ask.
 pub(super) fn by_hand(destination: &Destination) -> String {
-    let mut typed = "ssh".to_owned();
-    for word in login(destination) {
-        let _ = write!(typed, " {}", quoted(word));
-    }
     let command = on_the_machine(destination, "version");
     // Two shells read it, each of which takes quotes away.
     let command = if command.contains('\'') {
@@ -187,8 +184,27 @@ pub(super) fn by_hand(destination: &Destination) -> String {
     } else {
         command
     };
-    let _ = write!(typed, " {} {command}", quoted(destination.host.clone()));
-    typed
+    format!("ssh{} {command}", typed(destination))
+}
+
+/// What a person would type to reach these addresses of the machine at the same ports of this one.
+pub(super) fn forwarding(
+    destination: &Destination,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+) -> String {
+    let mut forwarding = "ssh -N".to_owned();
+    for address in addresses {
+        let _ = write!(forwarding, " -L {}:{address}", address.port());
+    }
+    forwarding + &typed(destination)
+}
+
+/// Who logs in, and where, with a blank before each word.
+fn typed(destination: &Destination) -> String {
+    let mut words = login(destination);
+    words.push(destination.host.clone());
+    let quoted = words.into_iter().map(|word| format!(" {}", quoted(word)));
+    quoted.collect()
 }
 
 impl SshError {

@@ -117,6 +117,15 @@ fn what_a_destination_leaves_out_is_left_to_others() {
 }
 
 #[test]
+fn ports_can_be_brought_here() {
+    let addresses = ["127.0.0.1:4318", "[::1]:8123"].map(|it| it.parse().unwrap());
+    assert_eq!(
+        forwarding(&destination("me@build:22/run/docker.sock"), addresses),
+        "ssh -N -L 4318:127.0.0.1:4318 -L 8123:[::1]:8123 -l me -p 22 build"
+    );
+}
+
+#[test]
 fn a_shell_reads_what_was_quoted() {
     for word in [
         "plain/~1",
