@@ -375,7 +375,7 @@ fn a_docker_engine_that_hangs_is_not_waited_for() {
         .env("DOCKER_HOST", &format!("unix://{}", socket.display()));
     let problem = Diagnosis::of(run).problem();
     assert!(
-        problem.starts_with("engine: Docker: took a connection, and did not answer within 10s"),
+        problem.starts_with("engine: Docker: did not answer within 10s"),
         "{problem}"
     );
 }

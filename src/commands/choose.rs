@@ -55,6 +55,13 @@ pub(super) async fn engine(
                 "Docker Engine {} at {}",
                 connection.engine_version, connection.endpoint
             ));
+            let endpoints = context.settings.endpoints().only(|it| kind.offers(it));
+            let addresses = endpoints.offered().map(|it| endpoints.address(it));
+            if let Some(command) = connection.forwarding(addresses) {
+                context.printer.status(&format!(
+                    "The stack's ports are on the engine's machine; `{command}` brings them here"
+                ));
+            }
             Ok(Box::new(engine))
         }
     }

@@ -1,12 +1,14 @@
 //! A connection to an engine.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 use http::Request;
 
 use super::endpoint::{Address, Endpoint, EndpointError, Surroundings};
+use super::ssh::{self, SshError};
 use crate::error::{Code, Failure};
 
 /// The oldest version of the API that has all that is used: Docker Engine 20.10.
@@ -18,6 +20,9 @@ const TIMEOUT: u64 = 120;
 /// How long it may take to say which version it is. A virtual machine that sleeps accepts
 /// connections, and never answers.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same by `ssh`, which has a patience of its own, and can say what has tried it.
+const FIRST_PATIENCE_BY_SSH: Duration = ssh::PATIENCE.saturating_add(FIRST_PATIENCE);
 
 /// A connection to an engine that has answered.
 #[derive(Clone, Debug)]
@@ -64,7 +69,16 @@ impl Failure for ConnectError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Endpoint(error) => error.hint(),
-            Self::Silent(..) => Some("`docker version` shows whether it works".to_owned()),
+            Self::Silent(endpoint, error) => Some(match &endpoint.address {
+                Address::Ssh(_) if SshError::is_of_program(error) => {
+                    "install OpenSSH's client, and have it in `PATH`".to_owned()
+                }
+                Address::Ssh(destination) => format!(
+                    "`{}` shows whether it works, and asks what `ssh` has to ask",
+                    ssh::by_hand(destination)
+                ),
+                _ => "`docker version` shows whether it works".to_owned(),
+            }),
             Self::TooOld { .. } => Some("version 20.10 is the oldest that will do".to_owned()),
         }
     }
@@ -81,7 +95,11 @@ impl Connection {
         let silent = |error| ConnectError::Silent(endpoint.clone(), error);
         let docker = client(&endpoint.address).map_err(silent)?;
         let docker = docker.with_request_modifier(with_readable_credentials);
-        let version = docker.clone().with_timeout(FIRST_PATIENCE).version().await;
+        let patience = match endpoint.address {
+            Address::Ssh(_) => FIRST_PATIENCE_BY_SSH,
+            _ => FIRST_PATIENCE,
+        };
+        let version = docker.clone().with_timeout(patience).version().await;
         let version = version.map_err(silent)?;
         let engine_version = version.version.unwrap_or_default();
         let components = version.components.unwrap_or_default();
@@ -99,6 +117,15 @@ impl Connection {
                 endpoint,
                 version: engine_version,
             }),
+        }
+    }
+
+    /// What a person would type to reach these addresses of the engine's machine at the same ports
+    /// of this one; `None` unless the engine is reached by `ssh`.
+    pub fn forwarding(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Option<String> {
+        match &self.endpoint.address {
+            Address::Ssh(destination) => Some(ssh::forwarding(destination, addresses)),
+            _ => None,
         }
     }
 }
@@ -121,9 +148,7 @@ fn client(address: &Address) -> Result<Docker, bollard::errors::Error> {
             TIMEOUT,
             API_DEFAULT_VERSION,
         ),
-        Address::Ssh(_) => {
-            Docker::connect_with_ssh(&address.to_string(), TIMEOUT, API_DEFAULT_VERSION, None)
-        }
+        Address::Ssh(destination) => ssh::client(destination, TIMEOUT),
     }
 }
 

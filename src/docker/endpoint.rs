@@ -5,6 +5,7 @@
 //! engines that are gone stay in the file system.
 
 mod context;
+mod destination;
 mod surroundings;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 
+pub use destination::Destination;
 pub use surroundings::Surroundings;
 
 use crate::error::{Code, Failure};
@@ -41,8 +43,8 @@ pub enum Address {
     Tcp(String),
     /// On a port, with the certificates in a directory.
     Tls(String, PathBuf),
-    /// At the socket of another machine, by `ssh`.
-    Ssh(String),
+    /// On another machine, by `ssh`.
+    Ssh(Destination),
 }
 
 /// Why an engine is meant.
@@ -56,6 +58,15 @@ pub enum Reason {
     CurrentContext(String),
     /// It listens where this product does.
     WellKnown(&'static str),
+}
+
+/// Why a text is not an engine's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AddressError {
+    /// It has a password, which must not be shown.
+    Password,
+    /// It is of no kind that can be used.
+    Malformed,
 }
 
 /// Why there is no engine to speak to.
@@ -72,6 +83,9 @@ pub enum EndpointError {
         /// Who says so.
         reason: Reason,
     },
+    /// The address has a password.
+    #[error("an address of a Docker engine cannot have a password ({0})")]
+    Password(Reason),
     /// There is no such context.
     #[error("there is no Docker context `{0}`")]
     NoContext(String),
@@ -104,6 +118,10 @@ impl Failure for EndpointError {
             },
             Self::Malformed { .. } => {
                 "write it as `unix:///var/run/docker.sock`, `tcp://host:2376` or `ssh://user@host`"
+                    .to_owned()
+            }
+            Self::Password(_) => {
+                "write it as `ssh://user@host`, and let `ssh-agent` or `~/.ssh/config` have the key"
                     .to_owned()
             }
             Self::NoContext(_) => "`docker context ls` shows those that there are".to_owned(),
@@ -146,20 +164,20 @@ impl Endpoint {
 impl Address {
     /// Understands an address as `DOCKER_HOST` has it. With certificates in `tls`, a port is
     /// spoken to with TLS.
-    fn parse(text: &str, tls: Option<&Path>) -> Option<Self> {
+    fn parse(text: &str, tls: Option<&Path>) -> Result<Self, AddressError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
         if rest.is_empty() {
-            return None;
+            return Err(AddressError::Malformed);
         }
         let authority = || rest.trim_end_matches('/').to_owned();
         match (scheme, tls) {
-            ("unix", _) => Some(Self::Unix(rest.into())),
-            ("tcp" | "http", None) => Some(Self::Tcp(authority())),
+            ("unix", _) => Ok(Self::Unix(rest.into())),
+            ("tcp" | "http", None) => Ok(Self::Tcp(authority())),
             ("tcp" | "https", Some(certificates)) => {
-                Some(Self::Tls(authority(), certificates.to_owned()))
+                Ok(Self::Tls(authority(), certificates.to_owned()))
             }
-            ("ssh", _) => Some(Self::Ssh(authority())),
-            _ => None,
+            ("ssh", _) => Destination::parse(rest).map(Self::Ssh),
+            _ => Err(AddressError::Malformed),
         }
     }
 
@@ -208,7 +226,7 @@ impl fmt::Display for Address {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(authority) | Self::Tls(authority, _) => write!(f, "tcp://{authority}"),
-            Self::Ssh(authority) => write!(f, "ssh://{authority}"),
+            Self::Ssh(destination) => destination.fmt(f),
         }
     }
 }
@@ -236,22 +254,34 @@ mod tests {
 
     #[test]
     fn addresses_are_understood_as_docker_understands_them() {
-        let parse = |text: &str| Address::parse(text, None).map(|address| address.to_string());
+        let parse = |text: &str| Some(Address::parse(text, None).ok()?.to_string());
         for (text, address) in [
             ("unix:///run/docker.sock", Some("unix:///run/docker.sock")),
             ("tcp://build:2375/", Some("tcp://build:2375")),
             ("build:2375", Some("tcp://build:2375")),
-            ("ssh://me@build", Some("ssh://me@build")),
+            ("ssh://me@build/", Some("ssh://me@build")),
+            ("ssh://", None),
             ("unix://", None),
             ("npipe:////./pipe/docker_engine", None),
         ] {
             assert_eq!(parse(text).as_deref(), address, "{text}");
         }
         let tls = Address::parse("tcp://build:2376", Some(Path::new("/certs")));
+        assert_eq!(tls, Ok(Address::Tls("build:2376".into(), "/certs".into())));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_refused_and_not_shown() {
+        let surroundings = Surroundings {
+            docker_host: Some("ssh://me:secret@build".to_owned()),
+            ..Surroundings::default()
+        };
+        let error = Endpoint::find(&surroundings).await.unwrap_err();
         assert_eq!(
-            tls,
-            Some(Address::Tls("build:2376".into(), "/certs".into()))
+            error.to_string(),
+            "an address of a Docker engine cannot have a password (as `DOCKER_HOST` says)"
         );
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
 
     #[tokio::test]

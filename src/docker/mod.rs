@@ -20,6 +20,7 @@ pub mod plan;
 mod podman;
 mod pull;
 mod report;
+mod ssh;
 mod temporary;
 
 pub use capacity::{LEAST_DISK, LEAST_MEMORY};
@@ -27,7 +28,7 @@ pub use connect::{ApiVersion, ConnectError, Connection};
 pub use desired::{
     Condition, Definition, DefinitionError, DesiredContainer, DesiredStack, Resource, TEMPORARY,
 };
-pub use endpoint::{Address, Endpoint, EndpointError, Reason, Surroundings};
+pub use endpoint::{Address, Destination, Endpoint, EndpointError, Reason, Surroundings};
 pub use exec::ExecError;
 pub use execute::{ExecuteError, Execution, Readiness, RolledBack, Trouble};
 pub use logs::{ContainerLine, ProjectLog};

@@ -23,9 +23,9 @@ pub(super) fn unreachable_docker(choice: &Choice) -> Option<Finding> {
     }
 }
 
-/// An engine that takes connections, and that is all it does.
+/// An engine that may take connections, but does nothing else.
 pub(super) fn silent(patience: Duration) -> Finding {
-    let found = format!("took a connection, and did not answer within {patience:?}");
+    let found = format!("did not answer within {patience:?}");
     Finding::problem(Topic::Engine, "Docker", found)
         .mended_by("start Docker anew; `--engine embedded` needs none")
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Address, Endpoint, EndpointError, Reason, context};
+use super::{Address, AddressError, Endpoint, EndpointError, Reason, context};
 
 /// What of this process's surroundings tells which engine is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +100,9 @@ fn endpoint(
     reason: Reason,
 ) -> Result<Endpoint, EndpointError> {
     match Address::parse(text, certificates) {
-        Some(address) => Ok(Endpoint { address, reason }),
-        None => Err(EndpointError::Malformed {
+        Ok(address) => Ok(Endpoint { address, reason }),
+        Err(AddressError::Password) => Err(EndpointError::Password(reason)),
+        Err(AddressError::Malformed) => Err(EndpointError::Malformed {
             address: text.to_owned(),
             reason,
         }),
