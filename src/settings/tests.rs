@@ -2,7 +2,7 @@ use super::*;
 
 fn resolve(layers: Layers) -> Result<Settings, SettingsError> {
     let places = Places {
-        current_dir: "/work".into(),
+        current_dir: "/here".into(),
         data_dir: Some("/home/someone/.local/share/telemetry".into()),
     };
     Settings::resolve(layers, &places)
@@ -41,7 +41,7 @@ fn each_layer_beats_the_one_below() {
     let dotenv = all.map(|(name, text)| format!("{name}={text}\n")).concat();
     let settings = resolve(
         Layers::defaults()
-            .dotenv("/work/.env".into(), &dotenv)
+            .dotenv("/here/.env".into(), &dotenv)
             .unwrap()
             .recorded(&pairs(&all[1..]).into_iter().collect())
             .environment(pairs(&all[2..]))
@@ -49,7 +49,7 @@ fn each_layer_beats_the_one_below() {
     )
     .unwrap();
     let dotenv = Origin::DotEnv {
-        path: "/work/.env".into(),
+        path: "/here/.env".into(),
         line: 1,
     };
     assert_eq!(settings.environment.origin, dotenv);
@@ -74,10 +74,10 @@ fn an_invalid_value_is_reported_with_its_place() {
         message(environment(&[("TELEMETRY_OTLP_HTTP_PORT", "http")])),
         "`TELEMETRY_OTLP_HTTP_PORT` in the environment is `http`: expected a port, 1 to 65535"
     );
-    let dotenv = Layers::defaults().dotenv("/work/.env".into(), "\nTELEMETRY_HOST=here");
+    let dotenv = Layers::defaults().dotenv("/here/.env".into(), "\nTELEMETRY_HOST=here");
     assert_eq!(
         message(dotenv.unwrap()),
-        "/work/.env:2: `TELEMETRY_HOST` is `here`: expected an IP address, such as `127.0.0.1` \
+        "/here/.env:2: `TELEMETRY_HOST` is `here`: expected an IP address, such as `127.0.0.1` \
          or `0.0.0.0`"
     );
     assert_eq!(
@@ -85,10 +85,10 @@ fn an_invalid_value_is_reported_with_its_place() {
         "`--project` is `../x`: expected a letter or digit, then up to 62 of `a-z`, `0-9`, `_` \
          and `-`"
     );
-    let malformed = Layers::defaults().dotenv("/work/.env".into(), "ENVIRONMENT='x");
+    let malformed = Layers::defaults().dotenv("/here/.env".into(), "ENVIRONMENT='x");
     assert_eq!(
         malformed.unwrap_err().to_string(),
-        "/work/.env:1: the quote is not closed on this line"
+        "/here/.env:1: the quote is not closed on this line"
     );
 }
 
@@ -109,7 +109,7 @@ fn relative_paths_begin_where_the_command_was_given() {
         ("TELEMETRY_ENGINE_LIBRARY", "/opt/libchdb.so"),
     ]))
     .unwrap();
-    assert_eq!(settings.data_dir.value, Path::new("/work/data"));
+    assert_eq!(settings.data_dir.value, Path::new("/here/data"));
     let library = settings.engine_library.unwrap();
     assert_eq!(library.value, Path::new("/opt/libchdb.so"));
 }
