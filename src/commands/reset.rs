@@ -112,13 +112,16 @@ async fn empty_with_queue(context: &Context, args: &ResetArgs, client: &Client) 
     let _signals = StopSignals::listen();
     let progress = "Emptying the collector's queue";
     let _progress = context.printer.progress(progress, None, Unit::Items);
-    engine.discard_queue(&desired).await?;
-    let emptied = empty(client).await;
+    let emptied = match engine.discard_queue(&desired).await {
+        Ok(()) => empty(client).await,
+        failed => failed,
+    };
+    // Whatever failed, the collector may have been stopped for it.
     let started = engine.start(&desired, patience).await;
     if started.is_err() {
         let start = context.command("start");
         context.printer.warn(format!(
-            "the collector, whose queue was emptied, does not run; `{start}` starts it"
+            "the collector, which was stopped for its queue, does not run; `{start}` starts it"
         ));
     }
     emptied.and(started)
