@@ -47,6 +47,16 @@ fn assert_takes_spans(stack: &Stack, sender: &Sender<'_>, name: &str) {
     assert_eq!(stack.query(&found), "1", "{name}");
 }
 
+/// A metric of the stack's own that has no labels.
+fn metric(stack: &Stack, sender: &Sender<'_>, name: &str) -> u64 {
+    let page = sender.send(|http, _| http.get(stack.health_url("/metrics")));
+    let page = String::from_utf8(page.body.into()).expect("it is text");
+    let value = page
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|it| it.parse().ok()).expect("a number")
+}
+
 /// Bytes that the serving process has resident.
 fn resident(pid: u64) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
@@ -447,9 +457,13 @@ fn when_memory_is_short_clients_are_told_when_to_come_back() {
     let mut holding: Vec<_> = (0..16).map(|_| stalled(&stack, head.as_bytes())).collect();
     std::thread::scope(|scope| {
         for stream in &mut holding {
-            // Those that find no room are answered, and may not read all of it.
-            scope.spawn(|| stream.write_all(&most));
+            scope.spawn(|| stream.write_all(&most).expect("it is read"));
         }
+    });
+    // What was written may be on its way still.
+    eventually("all memory is held", || {
+        metric(&stack, &sender, "otelcol_exporter_queue_size")
+            == metric(&stack, &sender, "otelcol_exporter_queue_capacity")
     });
     let large = vec![1; 1 << 20];
     let answer = sender.post("/v1/traces", PROTOBUF, large.clone());
