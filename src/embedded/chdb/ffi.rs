@@ -443,22 +443,63 @@ pub(super) fn exit(status: u8) -> ! {
     unsafe { _exit(c_int::from(status)) }
 }
 
-/// Ends this process without the exit handlers of the engine's library when it ends; for tests,
-/// whose `main` is not ours. To be called when the library is loaded: the last to be registered
-/// comes first.
+/// Ends a process of tests, whose `main` is not ours, without the exit handlers of the engine's
+/// library.
+///
+/// The library registers one whenever it first needs what that cleans up, even on threads of its
+/// own, and the last to be registered comes first. So ours is registered when the exit has begun:
+/// by what is dropped with the main thread, which glibc does before it calls any handler.
 #[cfg(all(test, target_os = "linux"))]
-pub(super) fn skip_exit_handlers() {
-    use std::ffi::c_void;
+mod end_of_tests {
+    use std::ffi::{c_int, c_void};
 
-    unsafe extern "C" {
-        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    struct MainThread;
+
+    thread_local! {
+        static MAIN_THREAD: MainThread = const { MainThread };
     }
-    extern "C" fn end(status: c_int, _: *mut c_void) {
-        exit(u8::try_from(status).unwrap_or(1));
+
+    impl Drop for MainThread {
+        fn drop(&mut self) {
+            unsafe extern "C" {
+                fn on_exit(
+                    handler: extern "C" fn(c_int, *mut c_void),
+                    argument: *mut c_void,
+                ) -> c_int;
+            }
+            extern "C" fn end(status: c_int, _: *mut c_void) {
+                super::exit(u8::try_from(status).unwrap_or(1));
+            }
+            // SAFETY: `on_exit` of glibc takes any function of this type, and ours does not unwind.
+            unsafe { on_exit(end, std::ptr::null_mut()) };
+        }
     }
-    // SAFETY: `on_exit` of glibc takes any function of this type, and ours does not unwind.
-    unsafe { on_exit(end, std::ptr::null_mut()) };
+
+    /// Called on the main thread before `main`.
+    extern "C" fn begin() {
+        MAIN_THREAD.with(|_| ());
+    }
+
+    // SAFETY: the loader calls functions of this type from there.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static BEGIN: extern "C" fn() = begin;
+
+    /// Registers an exit handler that aborts the process.
+    pub fn abort_at_exit() {
+        unsafe extern "C" {
+            fn atexit(handler: extern "C" fn()) -> c_int;
+        }
+        extern "C" fn abort() {
+            std::process::abort();
+        }
+        // SAFETY: `atexit` of C takes any function of this type, and ours does not unwind.
+        assert_eq!(unsafe { atexit(abort) }, 0, "it is registered");
+    }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+pub(super) use end_of_tests::abort_at_exit;
 
 /// A copy of a C text; `None` for NULL.
 ///

@@ -19,10 +19,7 @@ pub(crate) fn engine() -> Option<&'static Engine> {
         let dir = tempfile::tempdir()
             .expect("a temporary directory can be made")
             .keep();
-        let engine = boot(&path, &dir);
-        #[cfg(target_os = "linux")]
-        super::ffi::skip_exit_handlers();
-        Some(engine)
+        Some(boot(&path, &dir))
     });
     engine.as_ref()
 }

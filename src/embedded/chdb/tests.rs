@@ -145,6 +145,34 @@ fn the_engine_tells_what_a_statement_would_do() {
     }
 }
 
+/// The name of what tells the child process of the test below that it is one.
+#[cfg(target_os = "linux")]
+const ABORTS: &str = "TELEMETRY_TEST_ABORTS_AT_EXIT";
+
+/// Does something only in the child process of the test below.
+#[cfg(target_os = "linux")]
+#[test]
+fn child_that_registers_an_exit_handler() {
+    if std::env::var_os(ABORTS).is_some() {
+        super::ffi::abort_at_exit();
+    }
+}
+
+/// The engine's library registers such handlers, which race its threads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_of_tests_ends_without_exit_handlers() {
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "embedded::chdb::tests::child_that_registers_an_exit_handler",
+        ])
+        .env(ABORTS, "")
+        .output()
+        .expect("the child runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
 /// The name of the directory for the child process of the test below.
 const CHILD_DIR: &str = "TELEMETRY_TEST_ENGINE_DIR";
 
