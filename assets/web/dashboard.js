@@ -1,0 +1,155 @@
+// A dashboard: its variables and panels, and when they are asked again.
+
+import { Unreachable, query } from "./api.js";
+import { element, replace } from "./dom.js";
+import { Panel } from "./panel.js";
+import { interval, resolve } from "./range.js";
+import { changed, linked } from "./state.js";
+import { variablesIn } from "./sql.js";
+import { Variables } from "./variables.js";
+import { welcome } from "./welcome.js";
+
+export class Dashboard {
+  /**
+   * @param {any} file
+   * @param {{go: (state: any) => void, unreachable: (error: Error) => void}} page
+   */
+  constructor(file, page) {
+    this.file = file;
+    this.page = page;
+    this.state = null;
+    this.range = file.time;
+    this.span = resolve(file.time, Date.now());
+    this.running = null;
+    /** Whether it is known what the variables are set to. */
+    this.isSettled = false;
+    this.timer = 0;
+    this.askedAt = 0;
+    this.hasData = false;
+    this.variables = new Variables(
+      file.templating?.list ?? [],
+      () => this.scope(100),
+      (name, values) => page.go(changed(this.state, { [`var-${name}`]: values })),
+    );
+    const host = {
+      scope: (points) => this.scope(points),
+      link: (template, value) => linked(template, value, this.range, this.state),
+      zoom: (from, to) => page.go(changed(this.state, { from: String(Math.floor(from)), to: String(Math.ceil(to)) })),
+      unreachable: page.unreachable,
+    };
+    this.panels = file.panels.map((panel) => new Panel(panel, host));
+    this.error = element("p.banner.error", { role: "alert", hidden: true });
+    this.greeting = element("div.greeting");
+    this.element = element("main.dashboard", { id: "main", tabindex: "-1" }, this.error, this.greeting, element("div.grid", {}, ...this.panels.map((panel) => panel.element)));
+    this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
+    this.panels.forEach((panel) => this.observer.observe(panel.element));
+  }
+
+  scope(points) {
+    return { ...this.span, interval: interval(this.span, points), variables: this.variables.choices() };
+  }
+
+  /** Shows what the address says. */
+  apply(state, { range, refresh }) {
+    const before = this.state && this.variables.choices();
+    this.state = state;
+    this.range = range;
+    this.every = refresh;
+    this.variables.apply(state.parameters);
+    if (before) this.follow(before);
+    return this.refresh();
+  }
+
+  /** Brings what a changed variable is about into view, such as the trace that was chosen. */
+  follow(before) {
+    const now = this.variables.choices();
+    const differs = (name) => JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name));
+    const panel = this.panels.find(({ file }) => [...variablesIn(file.title)].some(differs));
+    panel?.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
+
+  /** Asks everything again. What still runs is not waited for. */
+  async refresh() {
+    clearTimeout(this.timer);
+    this.running?.abort();
+    const running = new AbortController();
+    this.running = running;
+    this.isSettled = false;
+    this.askedAt = Date.now();
+    this.error.hidden = true;
+    try {
+      const span = resolve(this.range, Date.now());
+      if (!span) throw new Error(`\`${this.range.from}\` to \`${this.range.to}\` is no time range: choose another one`);
+      this.span = span;
+      this.panels.forEach((panel) => panel.cancel());
+      await this.variables.settle(running.signal);
+      if (running.signal.aborted) return;
+      this.isSettled = true;
+      const choices = this.variables.choices();
+      this.panels.forEach((panel) => panel.name(choices));
+      this.greet(running.signal);
+      await Promise.all(this.panels.map((panel) => panel.outdate()));
+    } catch (error) {
+      if (running.signal.aborted) return;
+      this.fail(error);
+    }
+    // Counted from the end, so that what takes longer than that is ever answered.
+    if (running === this.running) this.schedule();
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    if (this.every > 0 && !document.hidden) this.timer = setTimeout(() => this.refresh(), this.every);
+  }
+
+  /** Nothing is asked while nobody looks. */
+  hide() {
+    clearTimeout(this.timer);
+  }
+
+  show() {
+    if (!(this.every > 0)) return;
+    if (Date.now() - this.askedAt >= this.every) this.refresh();
+    else this.schedule();
+  }
+
+  seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const panel = this.panels.find(({ element: own }) => own === target);
+      panel.isVisible = isIntersecting;
+      if (isIntersecting && panel.isStale && this.isSettled) panel.run();
+    }
+  }
+
+  /** Tells how to begin, as long as there is nothing at all. */
+  async greet(signal) {
+    if (this.hasData) return;
+    try {
+      const answer = await query(welcome.sql, signal);
+      this.hasData = Number(answer.data[0][0]) > 0;
+      if (this.hasData) replace(this.greeting);
+      else if (!this.greeting.hasChildNodes()) replace(this.greeting, welcome.element());
+    } catch {
+      // The panels say what is wrong.
+    }
+  }
+
+  fail(error) {
+    if (error instanceof Unreachable) this.page.unreachable(error);
+    else {
+      this.error.textContent = error.message;
+      this.error.hidden = false;
+    }
+  }
+
+  recolour() {
+    this.panels.forEach((panel) => panel.recolour());
+  }
+
+  destroy() {
+    clearTimeout(this.timer);
+    this.running?.abort();
+    this.observer.disconnect();
+    this.panels.forEach((panel) => panel.destroy());
+  }
+}

@@ -1,0 +1,70 @@
+// What was logged: a line each, which opens to what came with it.
+
+import { asText } from "../answer.js";
+import { variable } from "../colours.js";
+import { element, replace } from "../dom.js";
+import { fieldOf } from "../fields.js";
+import { dateTime } from "../format.js";
+
+const LEVELS = {
+  critical: "purple", fatal: "purple", error: "red", warning: "orange", warn: "orange",
+  info: "green", debug: "blue", trace: "light-blue",
+};
+
+/** What a line shows itself. */
+const SHOWN = new Set(["timestamp", "body", "level", "labels"]);
+
+export function create(body, { file, link }) {
+  const isAscending = file.options?.sortOrder === "Ascending";
+  const scroller = element("div.scroller.logs", { tabindex: "0", role: "region", "aria-label": file.title });
+  /** @type {Set<string>} Lines that are open, by what they say. */
+  const open = new Set();
+
+  function draw({ columns, rows }) {
+    const records = rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])));
+    records.sort((a, b) => (isAscending ? 1 : -1) * (a.timestamp - b.timestamp));
+    replace(scroller, ...records.map(line));
+    if (!scroller.isConnected) replace(body, scroller);
+  }
+
+  function line(record) {
+    const key = `${record.timestamp} ${record.body} ${record.traceID ?? ""}`;
+    const text = asText(record.body);
+    const summary = element(
+      "summary",
+      {},
+      element("time", {}, typeof record.timestamp === "number" ? dateTime(record.timestamp, "millisecond") : ""),
+      element("span.level", {}, record.level ?? ""),
+      element("span.said", {}, text === "" ? "(empty)" : text),
+    );
+    const made = element("details.log", { open: open.has(key) }, summary);
+    made.style.setProperty("--level", `var(${variable(LEVELS[record.level] ?? "gray")})`);
+    const toggled = () => {
+      if (made.open) open.add(key);
+      else open.delete(key);
+      if (made.open && made.childElementCount === 1) made.append(opened(record));
+    };
+    made.addEventListener("toggle", toggled);
+    if (made.open) made.append(opened(record));
+    return made;
+  }
+
+  function opened(record) {
+    const others = Object.entries(record).filter(([name]) => !SHOWN.has(name));
+    const labels = Object.entries(record.labels ?? {}).sort(([a], [b]) => a.localeCompare(b));
+    const entries = [...others, ...labels].filter(([, value]) => asText(value) !== "");
+    if (entries.length === 0) return element("p.hint", {}, "Nothing came with it");
+    return element("dl.labels", {}, ...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(name, value))]));
+  }
+
+  function shown(name, value) {
+    const [target] = fieldOf(file, name).links;
+    const href = target ? link(target.url, value) : null;
+    return href ? element("a", { href }, `${asText(value)} · ${target.title}`) : asText(value);
+  }
+
+  return {
+    draw,
+    empty: () => "No logs in this time range",
+  };
+}
