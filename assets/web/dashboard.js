@@ -32,6 +32,7 @@ export class Dashboard {
       (name, values) => page.go(changed(this.state, { [`var-${name}`]: values })),
     );
     const host = {
+      uid: file.uid,
       scope: (points) => this.scope(points),
       link: (template, value) => linked(template, value, this.range, this.state),
       zoom: (from, to) => page.go(changed(this.state, { from: String(Math.floor(from)), to: String(Math.ceil(to)) })),

@@ -51,6 +51,12 @@ export function header(page) {
       {},
       element("a.brand", { href: "/" }, element("img", { src: "/assets/icon.svg", alt: "", width: "22", height: "22" }), "telemetry"),
       menu,
+      element(
+        "div.time",
+        {},
+        element("div.joined", {}, step("left", "Earlier", (span) => shifted(span, -1)), picker.element, step("right", "Later", (span) => shifted(span, 1)), step("wider", "Zoom out", widened)),
+        element("div.joined", {}, element("button.control", { type: "button", title: "Reload", "aria-label": "Reload", onclick: page.reload }, icon("reload")), refresh),
+      ),
       theme((recoloured) => page.recolour(recoloured)),
     ),
     element(
@@ -58,12 +64,6 @@ export function header(page) {
       {},
       title,
       variables,
-      element(
-        "div.time",
-        {},
-        element("div.joined", {}, step("left", "Earlier", (span) => shifted(span, -1)), picker.element, step("right", "Later", (span) => shifted(span, 1)), step("wider", "Zoom out", widened)),
-        element("div.joined", {}, element("button.control", { type: "button", title: "Reload", "aria-label": "Reload", onclick: page.reload }, icon("reload")), refresh),
-      ),
     ),
   );
 

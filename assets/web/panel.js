@@ -16,7 +16,8 @@ const TYPES = { logs, stat, table, timeseries, traces };
 /**
  * What a panel needs of its dashboard.
  * @typedef {object} Host
- * @property {(width: number, points: number) => import("./sql.js").Scope} scope
+ * @property {(points: number) => import("./sql.js").Scope} scope
+ * @property {string} uid of the dashboard
  * @property {(template: string, value: any) => string | null} link
  * @property {(from: number, to: number) => void} zoom
  * @property {(error: Error) => void} unreachable
@@ -52,7 +53,7 @@ export class Panel {
 
     const type = TYPES[file.type];
     this.type = type;
-    this.renderer = type?.create(this.body, { file, link: host.link, zoom: host.zoom });
+    this.renderer = type?.create(this.body, { file, uid: host.uid, link: host.link, zoom: host.zoom });
     if (!type) this.say("error", `This page does not draw panels of the type \`${file.type}\``);
   }
 

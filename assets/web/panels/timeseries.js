@@ -21,6 +21,7 @@ export function create(body, { file, zoom }) {
   const field = fieldOf(file, "");
   const isStacked = field.custom.stacking?.mode === "normal";
   const isBars = field.custom.drawStyle === "bars";
+  const named = (file.fieldConfig?.overrides ?? []).map(({ matcher }) => matcher.options);
   const holder = element("div.chart", { role: "img" });
   const names = element("div.legend");
   const tip = tooltip(holder, field.unit);
@@ -43,6 +44,7 @@ export function create(body, { file, zoom }) {
     last = answer;
     scope = asked;
     const { times, series, left, isLabelled } = shape(answer);
+    if (isLabelled) series.sort(inPlace);
     const colours = coloured(series, isLabelled);
     replace(names, ...legend(series, colours, hidden, left, () => draw(last, scope)));
     const lit = series.filter(({ name }) => !hidden.has(name));
@@ -50,6 +52,12 @@ export function create(body, { file, zoom }) {
     holder.setAttribute("aria-label", `${file.title}: ${series.map(({ name }) => name).join(", ")}`);
     if (!holder.isConnected) replace(body, holder, names);
     plot();
+  }
+
+  /** Lines that the file names in its order, the others by name: what is stacked does not jump. */
+  function inPlace(a, b) {
+    const placeOf = ({ name }) => (named.includes(name) ? named.indexOf(name) : named.length);
+    return placeOf(a) - placeOf(b) || a.name.localeCompare(b.name, undefined, { numeric: true });
   }
 
   function coloured(series, isLabelled) {
@@ -89,7 +97,7 @@ export function create(body, { file, zoom }) {
       padding: [8, 12, 0, 0],
       scales: { x: { time: true, range: () => [scope.from / 1000, scope.to / 1000] }, y: { range: extent } },
       axes: [
-        { ...axis, size: 40, space: 70, values: (_, splits, __, ___, increment) => timeTicks(splits, increment) },
+        { ...axis, size: (_, values) => (values?.some((text) => text.includes("\n")) ? 40 : 26), space: 70, values: (_, splits, __, ___, increment) => timeTicks(splits, increment) },
         { ...axis, size: (_, values) => widest(values), values: (_, splits) => splits.map((value) => format(value, field.unit)), incrs: increments() },
       ],
       series: [{}, ...shown.series.map(line)],
