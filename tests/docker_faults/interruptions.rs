@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command},
-    time::{Duration, Instant},
 };
 
 use crate::{
@@ -155,9 +154,7 @@ fn an_engine_that_does_not_answer_can_be_interrupted() {
         let child = run.spawn();
         stack.engine.is_called("GET /images/*");
         interrupt(&child);
-        let began = Instant::now();
         let ended = ended(child);
-        assert!(began.elapsed() < Duration::from_secs(10), "{call}");
         assert_eq!(ended.status, Some(130), "{call}: {}", ended.stderr);
         stack.is_whole();
     }
@@ -174,9 +171,7 @@ fn whoever_insists_does_not_wait_for_a_call_that_hangs() {
     let mut says = BufReader::new(says).lines().map_while(Result::ok);
     assert!(says.any(|line| line.contains("interrupts again")));
     interrupt(&child);
-    let began = Instant::now();
     let ended = ended(child);
-    assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.status, Some(130), "{}", ended.stderr);
     assert!(
         ended.stderr.contains("`telemetry stop` removes"),

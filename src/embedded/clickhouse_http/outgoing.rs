@@ -35,7 +35,7 @@ const BLOCK: usize = 1 << 20;
 /// How long a connection stays open behind an exception amid the data, so that its client gets
 /// to read the block before it learns that the answer is incomplete: many forget what they have
 /// not looked at yet when a connection breaks.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const LAST_LOOK: Duration = Duration::from_secs(3);
 /// How long the name of an exception block is, as clients expect it.
 const TAG: usize = 16;
 
