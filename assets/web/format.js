@@ -1,11 +1,12 @@
 // Numbers with their units, and times, as people read them.
 
-/** Grafana's names of units, as a factor to the first of a ladder. */
+/** Units, each with how many of it the next one is. */
 const DURATIONS = [["ns", 1000], ["µs", 1000], ["ms", 1000], ["s", 60], ["min", 60], ["h", 24], ["d", Infinity]];
 const BYTES = [["B", 1024], ["KiB", 1024], ["MiB", 1024], ["GiB", 1024], ["TiB", 1024], ["PiB", Infinity]];
 const COUNTS = [["", 1000], ["K", 1000], ["Mil", 1000], ["Bil", 1000], ["Tri", Infinity]];
 
-const FIRST = { ns: 0, "µs": 1, ms: 2, s: 3, m: 4, h: 5, d: 6 };
+/** What a unit of time is in nanoseconds. */
+const NANOSECONDS = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86_400e9 };
 
 /**
  * A number in its unit. Three significant digits, and whole numbers whole.
@@ -15,7 +16,7 @@ const FIRST = { ns: 0, "µs": 1, ms: 2, s: 3, m: 4, h: 5, d: 6 };
 export function format(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  if (unit in FIRST) return onLadder(value, DURATIONS.slice(FIRST[unit]));
+  if (unit in NANOSECONDS) return value === 0 ? "0 s" : onLadder(value * NANOSECONDS[unit], DURATIONS);
   switch (unit) {
     case undefined:
     case "":

@@ -154,8 +154,7 @@ export function create(body, { file, zoom }) {
   function extent(_, least, most) {
     if (least === null) return [0, 1];
     const low = field.min !== undefined ? Math.min(field.min, least) : least;
-    if (low === 0 && most === 0) return [0, 1];
-    if (low >= most) return [low - Math.abs(low) / 10 - 1, most + Math.abs(most) / 10 + 1];
+    if (low === most) return low === 0 ? [0, 1] : low > 0 ? [0, low * 1.25] : [low * 1.25, 0];
     const room = (most - low) * 0.06;
     return [field.min === low || isStacked ? low : low - room, most + room];
   }
