@@ -9,6 +9,9 @@ import { variablesIn } from "./sql.js";
 import { Variables } from "./variables.js";
 import { welcome } from "./welcome.js";
 
+/** Milliseconds between two looks for the first data. */
+const FIRST_DATA = 2000;
+
 export class Dashboard {
   /**
    * @param {any} file
@@ -25,7 +28,8 @@ export class Dashboard {
     this.isSettled = false;
     this.timer = 0;
     this.askedAt = 0;
-    this.hasData = false;
+    /** Whether anything has ever arrived; `null` until that is known. */
+    this.hasData = null;
     this.variables = new Variables(
       file.templating?.list ?? [],
       () => this.scope(100),
@@ -51,20 +55,21 @@ export class Dashboard {
   }
 
   /** Shows what the address says. */
-  apply(state, { range, refresh }) {
+  apply(state, { range, refresh, isLink }) {
     const before = this.state && this.variables.choices();
     this.state = state;
     this.range = range;
     this.every = refresh;
     this.variables.apply(state.parameters);
-    if (before) this.follow(before);
+    if (before || isLink) this.follow(before);
     return this.refresh();
   }
 
-  /** Brings what a changed variable is about into view, such as the trace that was chosen. */
+  /** Brings the panel that a changed variable is about into view, such as the trace that was chosen. */
   follow(before) {
     const now = this.variables.choices();
-    const differs = (name) => JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name));
+    const differs = (name) =>
+      before ? JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name)) : this.state.parameters.has(`var-${name}`);
     const panel = this.panels.find(({ file }) => [...variablesIn(file.title)].some(differs));
     panel?.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   }
@@ -88,8 +93,7 @@ export class Dashboard {
       this.isSettled = true;
       const choices = this.variables.choices();
       this.panels.forEach((panel) => panel.name(choices));
-      this.greet(running.signal);
-      await Promise.all(this.panels.map((panel) => panel.outdate()));
+      await Promise.all([this.greet(running.signal), ...this.panels.map((panel) => panel.outdate())]);
     } catch (error) {
       if (running.signal.aborted) return;
       this.fail(error);
@@ -100,7 +104,13 @@ export class Dashboard {
 
   schedule() {
     clearTimeout(this.timer);
-    if (this.every > 0 && !document.hidden) this.timer = setTimeout(() => this.refresh(), this.every);
+    const every = this.pause();
+    if (every > 0 && !document.hidden) this.timer = setTimeout(() => this.refresh(), every);
+  }
+
+  /** Milliseconds to the next refresh; 0 is never. Who waits for the first data does not wait long. */
+  pause() {
+    return this.hasData === false ? FIRST_DATA : this.every;
   }
 
   /** Nothing is asked while nobody looks. */
@@ -109,8 +119,8 @@ export class Dashboard {
   }
 
   show() {
-    if (!(this.every > 0)) return;
-    if (Date.now() - this.askedAt >= this.every) this.refresh();
+    const every = this.pause();
+    if (every > 0 && Date.now() - this.askedAt >= every) this.refresh();
     else this.schedule();
   }
 

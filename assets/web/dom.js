@@ -51,6 +51,11 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));
 }
 
+/** What is in backticks is something that a person would type. */
+export function marked(text) {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? element("code", {}, part) : part));
+}
+
 /**
  * A button that opens a box beneath it; Escape and a click elsewhere close it.
  * @param {{title?: string, class?: string, button: (Node | string)[], content: (close: () => void) => Node}} options

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Dashboard } from "./dashboard.js";
-import { element } from "./dom.js";
+import { element, marked } from "./dom.js";
 import { header, refreshOf } from "./header.js";
 import { changed, read, written } from "./state.js";
 
@@ -12,7 +12,6 @@ const AWAY = 2000;
 let dashboards = [];
 /** @type {Dashboard | null} */
 let shown = null;
-let range = null;
 let isAway = false;
 
 const top = header({
@@ -24,17 +23,19 @@ const top = header({
 const banner = element("p.banner", { role: "status", hidden: true });
 const place = element("div");
 document.body.append(top.element, banner, place);
+// What is scrolled to has to stay below the top.
+new ResizeObserver(() => place.style.setProperty("--top", `${top.element.offsetHeight}px`)).observe(top.element);
 
-/** Shows another state, and keeps it in the history. */
-function go(state, { isReplacing = false } = {}) {
+/** Shows another state, and keeps it in the history. A link leads to what it is about. */
+function go(state, { isReplacing = false, isLink = false } = {}) {
   const address = written(state);
   if (address === location.pathname + location.search) return;
   history[isReplacing ? "replaceState" : "pushState"](null, "", address);
-  show();
+  show({ isLink });
 }
 
 /** Shows what the address says. */
-async function show() {
+async function show({ isLink = false } = {}) {
   const state = read(location);
   if (!state.uid) {
     go({ uid: dashboards[0].uid, parameters: state.parameters }, { isReplacing: true });
@@ -52,12 +53,17 @@ async function show() {
     document.title = `${file.title} · telemetry`;
   }
   const { time, refresh: preset = "" } = shown.file;
-  const parameters = read(location).parameters;
-  range = { from: parameters.get("from") || time.from, to: parameters.get("to") || time.to };
+  const { parameters } = read(location);
+  const range = { from: parameters.get("from") || time.from, to: parameters.get("to") || time.to };
   const refresh = parameters.get("refresh") ?? preset;
   top.apply(range, refreshOf(refresh) > 0 ? refresh : "");
-  top.dashboards(dashboards, state.uid, (uid) => written(changed({ uid, parameters: new URLSearchParams() }, { ...range, refresh: parameters.get("refresh") })));
-  await shown.apply(read(location), { range, refresh: refreshOf(refresh) });
+  list(state.uid, { ...range, refresh: parameters.get("refresh") });
+  await shown.apply(read(location), { range, refresh: refreshOf(refresh), isLink });
+}
+
+/** The other dashboards, at the same time. */
+function list(uid, kept = {}) {
+  top.dashboards(dashboards, uid, (other) => written(changed({ uid: other, parameters: new URLSearchParams() }, kept)));
 }
 
 const files = new Map();
@@ -77,7 +83,9 @@ async function loaded(uid) {
 function say(text) {
   shown?.destroy();
   shown = null;
-  place.replaceChildren(element("p.banner.error", { role: "alert" }, text));
+  list("");
+  top.dashboard({ title: "" }, []);
+  place.replaceChildren(element("p.banner.error", { role: "alert" }, ...marked(text)));
 }
 
 /** The server is away: what is shown stays until it is back. */
@@ -85,7 +93,7 @@ async function away() {
   if (isAway) return;
   isAway = true;
   banner.hidden = false;
-  banner.textContent = "The stack does not answer. What is shown is from before; this page goes on by itself once `telemetry start` has brought it back";
+  banner.replaceChildren(...marked("The stack does not answer. What is shown is from before; this page goes on by itself once `telemetry start` has brought it back"));
   while (isAway) {
     await new Promise((resolve) => setTimeout(resolve, AWAY));
     if (document.hidden) continue;
@@ -101,7 +109,7 @@ async function away() {
   else show();
 }
 
-addEventListener("popstate", show);
+addEventListener("popstate", () => show());
 document.addEventListener("visibilitychange", () => (document.hidden ? shown?.hide() : shown?.show()));
 
 /** Links between dashboards do not load the page again. */
@@ -110,7 +118,7 @@ document.addEventListener("click", (event) => {
   const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
   if (!link || !isPlain || event.defaultPrevented || link.origin !== location.origin || link.hash) return;
   event.preventDefault();
-  go(read(new URL(link.href)));
+  go(read(new URL(link.href)), { isLink: true });
 });
 
 try {

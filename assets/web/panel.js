@@ -2,7 +2,7 @@
 
 import { Refused, Unreachable, query } from "./api.js";
 import { merge, parse } from "./answer.js";
-import { element, icon, replace } from "./dom.js";
+import { element, icon, marked, replace } from "./dom.js";
 import { format } from "./format.js";
 import { UnknownInFile, expand, titled } from "./sql.js";
 import * as logs from "./panels/logs.js";
@@ -59,7 +59,7 @@ export class Panel {
 
   /** @param {Map<string, import("./sql.js").Choice>} choices */
   name(choices) {
-    const title = titled(this.file.title, choices).trim();
+    const title = titled(this.file.title, choices).trim() || "–";
     if (this.title.textContent !== title) this.title.textContent = title;
     this.element.setAttribute("aria-label", title);
   }
@@ -161,9 +161,4 @@ export class Panel {
 
 function described(description) {
   return element("span.described", { tabindex: "0", role: "note", title: description, "aria-label": description }, "i");
-}
-
-/** What is in backticks is something that a person would type. */
-export function marked(text) {
-  return text.split("`").map((part, at) => (at % 2 === 1 ? element("code", {}, part) : part));
 }

@@ -2,7 +2,7 @@
 
 import { query } from "./api.js";
 import { element, icon, popup, replace } from "./dom.js";
-import { expand, variablesIn } from "./sql.js";
+import { expand } from "./sql.js";
 
 const ALL = "$__all";
 
@@ -45,11 +45,6 @@ export class Variables {
   async load(variable, signal) {
     const answer = await query(expand(variable.sql, this.scope()), signal);
     return answer.data.map(([value]) => ({ text: String(value), value: String(value) })).filter(({ value }) => value !== "");
-  }
-
-  /** Whether a text of the dashboard's file names a variable that differs from before. */
-  static differ(text, before, now) {
-    return [...variablesIn(text)].some((name) => JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name)));
   }
 }
 

@@ -17,18 +17,28 @@ const SHOWN = new Set(["timestamp", "body", "level", "labels"]);
 export function create(body, { file, link }) {
   const isAscending = file.options?.sortOrder === "Ascending";
   const scroller = element("div.scroller.logs", { tabindex: "0", role: "region", "aria-label": file.title });
-  /** @type {Set<string>} Lines that are open, by what they say. */
-  const open = new Set();
+  /** @type {Map<string, HTMLDetailsElement>} The lines that are there, by what they say. */
+  let lines = new Map();
+  /** Where the lines' links lead from. */
+  let address = "";
 
   function draw({ columns, rows }) {
     const records = rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])));
     records.sort((a, b) => (isAscending ? 1 : -1) * (a.timestamp - b.timestamp));
-    replace(scroller, ...records.map(line));
+    // Lines that stay keep their place, so that nobody loses theirs when others arrive.
+    const known = address === location.search ? lines : new Map();
+    address = location.search;
+    lines = new Map();
+    for (const record of records) {
+      let key = `${record.timestamp} ${record.traceID ?? ""} ${record.body}`;
+      while (lines.has(key)) key += "+";
+      lines.set(key, known.get(key) ?? line(record));
+    }
+    replace(scroller, ...lines.values());
     if (!scroller.isConnected) replace(body, scroller);
   }
 
   function line(record) {
-    const key = `${record.timestamp} ${record.body} ${record.traceID ?? ""}`;
     const text = asText(record.body);
     const summary = element(
       "summary",
@@ -37,15 +47,9 @@ export function create(body, { file, link }) {
       element("span.level", {}, record.level ?? ""),
       element("span.said", {}, text === "" ? "(empty)" : text),
     );
-    const made = element("details.log", { open: open.has(key) }, summary);
+    const made = element("details.log", {}, summary);
     made.style.setProperty("--level", `var(${variable(LEVELS[record.level] ?? "gray")})`);
-    const toggled = () => {
-      if (made.open) open.add(key);
-      else open.delete(key);
-      if (made.open && made.childElementCount === 1) made.append(opened(record));
-    };
-    made.addEventListener("toggle", toggled);
-    if (made.open) made.append(opened(record));
+    made.addEventListener("toggle", () => made.childElementCount === 1 && made.append(opened(record)));
     return made;
   }
 
