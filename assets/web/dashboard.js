@@ -1,7 +1,7 @@
 // A dashboard: its variables and panels, and when they are asked again.
 
 import { Unreachable, query } from "./api.js";
-import { element, replace } from "./dom.js";
+import { element, marked, replace } from "./dom.js";
 import { Panel } from "./panel.js";
 import { interval, resolve } from "./range.js";
 import { changed, linked } from "./state.js";
@@ -83,23 +83,35 @@ export class Dashboard {
     this.isSettled = false;
     this.askedAt = Date.now();
     this.error.hidden = true;
-    try {
-      const span = resolve(this.range, Date.now());
-      if (!span) throw new Error(`\`${this.range.from}\` to \`${this.range.to}\` is no time range: choose another one`);
-      this.span = span;
-      this.panels.forEach((panel) => panel.cancel());
-      await this.variables.settle(running.signal);
-      if (running.signal.aborted) return;
-      this.isSettled = true;
-      const choices = this.variables.choices();
-      this.panels.forEach((panel) => panel.name(choices));
-      await Promise.all([this.greet(running.signal), ...this.panels.map((panel) => panel.outdate())]);
-    } catch (error) {
-      if (running.signal.aborted) return;
-      this.fail(error);
+    this.panels.forEach((panel) => panel.cancel());
+    const span = resolve(this.range, Date.now());
+    if (!span) {
+      this.fail(new Error(`\`${this.range.from}\` to \`${this.range.to}\` is no time range: choose another one`));
+      return;
     }
+    this.span = span;
+    await this.settle(running.signal);
+    if (running.signal.aborted) return;
+    await Promise.all([this.greet(running.signal), ...this.panels.map((panel) => panel.outdate())]);
     // Counted from the end, so that what takes longer than that is ever answered.
     if (running === this.running) this.schedule();
+  }
+
+  /** Finds out what the variables are set to. */
+  async settle(signal) {
+    const name = () => {
+      const choices = this.variables.choices();
+      this.panels.forEach((panel) => panel.name(choices));
+    };
+    name();
+    try {
+      await this.variables.settle(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.fail(error);
+    }
+    name();
+    this.isSettled = true;
   }
 
   schedule() {
@@ -148,7 +160,7 @@ export class Dashboard {
   fail(error) {
     if (error instanceof Unreachable) this.page.unreachable(error);
     else {
-      this.error.textContent = error.message;
+      replace(this.error, ...marked(error.message));
       this.error.hidden = false;
     }
   }

@@ -71,8 +71,15 @@ export class Panel {
     return this.isVisible ? this.run() : Promise.resolve();
   }
 
+  /** Asks no longer; what was not answered is still to be asked. */
   cancel() {
-    this.running?.abort();
+    if (!this.running) return;
+    this.running.abort();
+    this.isStale = true;
+    this.rest();
+  }
+
+  rest() {
     this.running = null;
     this.element.setAttribute("aria-busy", "false");
   }
@@ -95,7 +102,7 @@ export class Panel {
       if (running !== this.running) return;
       this.fail(error);
     } finally {
-      if (running === this.running) this.cancel();
+      if (running === this.running) this.rest();
     }
   }
 

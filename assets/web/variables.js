@@ -30,13 +30,14 @@ export class Variables {
     return new Map(this.all.map((variable) => [variable.name, variable.choice()]));
   }
 
-  /** Chooses the first of what there is, where nothing is chosen. @param {AbortSignal} signal */
+  /** Chooses the first of what there is, where nothing is chosen, and stays with it. @param {AbortSignal} signal */
   async settle(signal) {
     // In the order of the file, as one may depend on those before it.
     for (const variable of this.all) {
       if (!variable.isOpen()) continue;
       const options = await this.load(variable, signal);
-      variable.first = options[0]?.value ?? "";
+      const isThere = options.some(({ value }) => value === variable.first);
+      if (!isThere) variable.first = options[0]?.value ?? "";
       variable.tell();
     }
   }

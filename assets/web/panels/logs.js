@@ -11,6 +11,12 @@ const LEVELS = {
   info: "green", debug: "blue", trace: "light-blue",
 };
 
+/** As much of a body as a closed line shows, in characters. */
+const LONG = 2000;
+
+/** The colours of a terminal. */
+const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
+
 /** What a line shows itself. */
 const SHOWN = new Set(["timestamp", "body", "level", "labels"]);
 
@@ -39,24 +45,27 @@ export function create(body, { file, link }) {
   }
 
   function line(record) {
-    const text = asText(record.body);
+    const text = asText(record.body).replace(ESCAPES, "");
+    // To select a part of the text is not to open the line.
+    const select = (event) => getSelection().isCollapsed || event.preventDefault();
     const summary = element(
       "summary",
-      {},
+      { onclick: select },
       element("time", {}, typeof record.timestamp === "number" ? dateTime(record.timestamp, "millisecond") : ""),
       element("span.level", {}, record.level ?? ""),
-      element("span.said", {}, text === "" ? "(empty)" : text),
+      element("span.said", {}, text === "" ? "(empty)" : text.slice(0, LONG)),
     );
     const made = element("details.log", {}, summary);
     made.style.setProperty("--level", `var(${variable(LEVELS[record.level] ?? "gray")})`);
-    made.addEventListener("toggle", () => made.childElementCount === 1 && made.append(opened(record)));
+    made.addEventListener("toggle", () => made.childElementCount === 1 && made.append(opened(record, text)));
     return made;
   }
 
-  function opened(record) {
+  function opened(record, text) {
+    const whole = text.length > LONG ? [["body", text]] : [];
     const others = Object.entries(record).filter(([name]) => !SHOWN.has(name));
     const labels = Object.entries(record.labels ?? {}).sort(([a], [b]) => a.localeCompare(b));
-    const entries = [...others, ...labels].filter(([, value]) => asText(value) !== "");
+    const entries = [...whole, ...others, ...labels].filter(([, value]) => asText(value) !== "");
     if (entries.length === 0) return element("p.hint", {}, "Nothing came with it");
     return element("dl.labels", {}, ...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(name, value))]));
   }

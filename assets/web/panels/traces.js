@@ -61,6 +61,7 @@ export function create(body, { link, uid }) {
   function describe(spans) {
     const [root] = tree.roots;
     const failed = tree.all.filter(({ hasFailed }) => hasFailed).length;
+    const orphans = tree.roots.filter(({ isOrphan }) => isOrphan).length;
     const fact = (name, value, kind = "span") => element(kind, {}, element("b", {}, value), ` ${name}`);
     const services = [...colours].map(([name, colour]) => {
       const mark = element("span.mark");
@@ -74,7 +75,8 @@ export function create(body, { link, uid }) {
       fact("long", format(tree.to - tree.from, "ms")),
       fact(spans === 1 ? "span" : "spans", format(spans)),
       failed > 0 && fact("failed", format(failed), "span.error"),
-      tree.roots.length > 1 && fact("roots: parents are missing", format(tree.roots.length)),
+      tree.roots.length > 1 && fact("roots", format(tree.roots.length)),
+      orphans > 0 && fact("without their parents", format(orphans)),
       spans >= MOST && element("span.error", {}, "only the first of them"),
       ...services,
     );
