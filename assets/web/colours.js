@@ -1,7 +1,7 @@
 // Colours by name. What they are in light and in dark is in the style sheet.
 
 /** How many colours of lines the style sheet has. */
-const SERIES = 10;
+const SERIES = 9;
 
 /** The style sheet's name of a colour that a dashboard file names. @param {string} name */
 export function variable(name) {

@@ -55,13 +55,14 @@ export class Dashboard {
   }
 
   /** Shows what the address says. */
-  apply(state, { range, refresh, isLink }) {
+  apply(state, { range, refresh, isNew }) {
     const before = this.state && this.variables.choices();
     this.state = state;
     this.range = range;
     this.every = refresh;
     this.variables.apply(state.parameters);
-    if (before || isLink) this.follow(before);
+    // Who comes back is where they were.
+    if (isNew) this.follow(before);
     return this.refresh();
   }
 

@@ -26,16 +26,22 @@ document.body.append(top.element, banner, place);
 // What is scrolled to has to stay below the top.
 new ResizeObserver(() => place.style.setProperty("--top", `${top.element.offsetHeight}px`)).observe(top.element);
 
-/** Shows another state, and keeps it in the history. A link leads to what it is about. */
-function go(state, { isReplacing = false, isLink = false } = {}) {
+/** Shows another state, and keeps it in the history. */
+function go(state, { isReplacing = false } = {}) {
   const address = written(state);
   if (address === location.pathname + location.search) return;
+  if (!isReplacing) leave();
   history[isReplacing ? "replaceState" : "pushState"](null, "", address);
-  show({ isLink });
+  show();
 }
 
-/** Shows what the address says. */
-async function show({ isLink = false } = {}) {
+/** Keeps how far the page is scrolled, for who comes back. */
+function leave() {
+  history.replaceState({ scrolled: scrollY }, "");
+}
+
+/** Shows what the address says. @param {number} [scrolled] of who comes back */
+async function show(scrolled) {
   const state = read(location);
   if (!state.uid) {
     go({ uid: dashboards[0].uid, parameters: state.parameters }, { isReplacing: true });
@@ -58,7 +64,8 @@ async function show({ isLink = false } = {}) {
   const refresh = parameters.get("refresh") ?? preset;
   top.apply(range, refreshOf(refresh) > 0 ? refresh : "");
   list(state.uid, { ...range, refresh: parameters.get("refresh") });
-  await shown.apply(read(location), { range, refresh: refreshOf(refresh), isLink });
+  if (scrolled !== undefined) scrollTo(0, scrolled);
+  await shown.apply(read(location), { range, refresh: refreshOf(refresh), isNew: scrolled === undefined });
 }
 
 /** The other dashboards, at the same time. */
@@ -109,7 +116,9 @@ async function away() {
   else show();
 }
 
-addEventListener("popstate", () => show());
+history.scrollRestoration = "manual";
+addEventListener("popstate", ({ state }) => show(state?.scrolled ?? 0));
+addEventListener("pagehide", leave);
 document.addEventListener("visibilitychange", () => (document.hidden ? shown?.hide() : shown?.show()));
 
 /** Links between dashboards do not load the page again. */
@@ -118,12 +127,12 @@ document.addEventListener("click", (event) => {
   const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
   if (!link || !isPlain || event.defaultPrevented || link.origin !== location.origin || link.hash) return;
   event.preventDefault();
-  go(read(new URL(link.href)), { isLink: true });
+  go(read(new URL(link.href)));
 });
 
 try {
   dashboards = await api.dashboards();
-  await show();
+  await show(history.state?.scrolled);
 } catch (error) {
   if (error instanceof api.Unreachable) away();
   else say(error.message);

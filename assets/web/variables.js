@@ -49,7 +49,8 @@ export class Variables {
   }
 }
 
-class Variable {
+/** One of them. */
+export class Variable {
   constructor(file, set) {
     this.name = file.name;
     this.label = file.label || file.name;
@@ -70,7 +71,7 @@ class Variable {
 
   apply(values) {
     const isKnown = (value) => this.options.some((option) => option.value === value);
-    this.chosen = this.type === "custom" ? values.filter((value) => value === ALL || isKnown(value)) : values;
+    this.chosen = this.type === "custom" ? values.filter((value) => (this.hasAll && value === ALL) || isKnown(value)) : values;
     this.tell();
   }
 
@@ -106,7 +107,10 @@ class Variable {
 
   textbox() {
     const input = element("input", { type: "search", spellcheck: "false", autocomplete: "off", name: this.name });
-    const put = () => input.value !== this.values()[0] && this.set(input.value === (this.preset[0] ?? "") ? null : [input.value]);
+    const put = () => {
+      const value = input.value.trim();
+      if (value !== this.values()[0]) this.set(value === (this.preset[0] ?? "") ? null : [value]);
+    };
     input.addEventListener("change", put);
     input.addEventListener("search", put);
     this.tell = () => {
