@@ -15,12 +15,12 @@ export class Refused extends Error {
 /** Queries that run at once. Browsers have six connections to a server. */
 const AT_ONCE = 4;
 
-async function request(path, options = {}) {
+async function request(path, options) {
   let response;
   try {
-    response = await fetch(path, { ...options, cache: "no-store" });
+    response = await fetch(path, options);
   } catch (error) {
-    if (options.signal?.aborted) throw error;
+    if (options?.signal?.aborted) throw error;
     throw new Unreachable("The server does not answer");
   }
   if (!response.ok) throw new Refused(response.status, await response.text());

@@ -92,7 +92,7 @@ function say(text) {
   shown = null;
   list("");
   top.dashboard({ title: "" }, []);
-  place.replaceChildren(element("p.banner.error", { role: "alert" }, ...marked(text)));
+  place.replaceChildren(element("p.banner.error", { role: "alert" }, text));
 }
 
 /** The server is away: what is shown stays until it is back. */

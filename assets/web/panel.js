@@ -156,7 +156,11 @@ export class Panel {
       const took = rows === undefined ? "Not answered" : `${format(rows)} rows in ${format(elapsed, "s")}, of ${format(read)} rows and ${format(bytes, "bytes")} read`;
       return [element("p", {}, took), element("pre", { tabindex: "0" }, sql)];
     });
-    const copy = element("button.control", { type: "button", onclick: () => navigator.clipboard?.writeText(this.asked.join(";\n\n")) }, "Copy");
+    // Browsers have a clipboard for pages of this machine, and for encrypted ones.
+    const copy = navigator.clipboard && element("button.control", { type: "button", onclick: async () => {
+      await navigator.clipboard.writeText(this.asked.join(";\n\n"));
+      copy.textContent = "Copied";
+    } }, "Copy");
     const close = element("button.control", { type: "button", onclick: () => dialog.close() }, "Close");
     dialog.append(element("h2", {}, this.title.textContent), ...(parts.length > 0 ? parts : [element("p", {}, "Nothing was asked yet")]), element("div.row", {}, copy, close));
     dialog.addEventListener("close", () => dialog.remove());

@@ -35,6 +35,7 @@ export function create(body, { link, uid }) {
     element("button.control", { type: "button", onclick: () => fold(true) }, "Close all"),
   );
   const ruler = element("div.ruler", { "aria-hidden": "true" });
+  const handle = element("div.handle", { title: "Drag to give the names more room, or less", onpointerdown: (event) => widen(event) });
   const canvas = element("div.rows");
   const scroller = element("div.waterfall", { tabindex: "0", role: "tree", "aria-label": "Spans", onscroll: () => paint(), onkeydown: key, onclick: click }, ruler, canvas);
   const side = element("div.side");
@@ -89,7 +90,19 @@ export function create(body, { link, uid }) {
       tick.style.left = `${part * 100}%`;
       return tick;
     });
-    replace(ruler, element("div.scale", {}, ...ticks));
+    replace(ruler, element("div.scale", {}, ...ticks), handle);
+  }
+
+  /** The names have as much of the width as they are given. */
+  function widen(event) {
+    const { left, width } = scroller.getBoundingClientRect();
+    const move = ({ clientX }) => {
+      const part = Math.min(Math.max(((clientX - left) / width) * 100, 10), 80);
+      whole.style.setProperty("--names", `${part}%`);
+    };
+    handle.setPointerCapture(event.pointerId);
+    handle.addEventListener("pointermove", move);
+    handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true });
   }
 
   /** Which rows there are; then those in view. */
