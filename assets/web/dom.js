@@ -84,7 +84,8 @@ export function popup({ title, class: kind = "", button, content }) {
     document.addEventListener("pointerdown", outside, true);
     const over = box.getBoundingClientRect().right - document.documentElement.clientWidth + 8;
     if (over > 0) box.style.marginLeft = `${-over}px`;
-    box.querySelector("input, button, a")?.focus({ preventScroll: true });
+    // A finger needs no focus, which would bring up the keyboard.
+    if (!matchMedia("(pointer: coarse)").matches) box.querySelector("input, button, a")?.focus({ preventScroll: true });
   }
   opener.addEventListener("click", () => (box ? close() : open()));
   holder.addEventListener("keydown", (event) => {
