@@ -444,7 +444,7 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
         state,
         reason,
         container_engine: None,
-        services: [Service::Collector, Service::Clickhouse]
+        services: Service::ALL
             .map(|service| service_status(service, state, account))
             .into(),
     }
@@ -457,9 +457,8 @@ fn clickhouse_version(state: &State) -> Option<&str> {
 fn service_status(service: Service, state: RunState, account: Option<&State>) -> ServiceStatus {
     let server = account.and_then(|account| account.server.as_ref());
     let version = match service {
-        Service::Collector => account.map(|account| account.version.clone()),
+        Service::Collector | Service::Grafana => account.map(|account| account.version.clone()),
         Service::Clickhouse => account.and_then(clickhouse_version).map(str::to_owned),
-        Service::Grafana => None,
     };
     ServiceStatus {
         service,
