@@ -40,12 +40,14 @@ export class Dashboard {
       scope: (points) => this.scope(points),
       link: (template, value) => linked(template, value, this.range, this.state),
       zoom: (from, to) => page.go(changed(this.state, { from: String(Math.floor(from)), to: String(Math.ceil(to)) })),
+      alone: (id) => this.isolate(id),
       unreachable: page.unreachable,
     };
     this.panels = file.panels.map((panel) => new Panel(panel, host));
+    this.grid = element("div.grid", {}, ...this.panels.map((panel) => panel.element));
     this.error = element("p.banner.error", { role: "alert", hidden: true });
     this.greeting = element("div.greeting");
-    this.element = element("main.dashboard", { id: "main", tabindex: "-1" }, this.error, this.greeting, element("div.grid", {}, ...this.panels.map((panel) => panel.element)));
+    this.element = element("main.dashboard", { id: "main", tabindex: "-1" }, this.error, this.greeting, this.grid);
     this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
     this.panels.forEach((panel) => this.observer.observe(panel.element));
   }
@@ -61,9 +63,23 @@ export class Dashboard {
     this.range = range;
     this.every = refresh;
     this.variables.apply(state.parameters);
+    const alone = this.alone();
+    this.grid.classList.toggle("alone", alone !== undefined);
+    this.panels.forEach((panel) => panel.element.classList.toggle("shown", panel === alone));
     // Who comes back is where they were.
     if (isNew) this.follow(before);
     return this.refresh();
+  }
+
+  /** The panel that the address shows alone, if any. */
+  alone() {
+    const wanted = this.state.parameters.get("viewPanel")?.replace(/^panel-/, "");
+    return this.panels.find(({ file }) => String(file.id) === wanted);
+  }
+
+  /** Shows a panel alone, or all of them again. @param {number} [id] */
+  isolate(id) {
+    this.page.go(changed(this.state, { viewPanel: this.alone() ? null : `panel-${id}` }));
   }
 
   /** Brings the panel that a changed variable is about into view, such as the trace that was chosen. */

@@ -121,6 +121,11 @@ addEventListener("popstate", ({ state }) => show(state?.scrolled ?? 0));
 addEventListener("pagehide", leave);
 document.addEventListener("visibilitychange", () => (document.hidden ? shown?.hide() : shown?.show()));
 
+document.addEventListener("keydown", (event) => {
+  const isFree = event.key === "Escape" && !event.defaultPrevented && !event.target.closest?.("input, select, dialog");
+  if (isFree && shown?.alone()) shown.isolate();
+});
+
 /** Links between dashboards do not load the page again. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");

@@ -20,6 +20,7 @@ const TYPES = { logs, stat, table, timeseries, traces };
  * @property {string} uid of the dashboard
  * @property {(template: string, value: any) => string | null} link
  * @property {(from: number, to: number) => void} zoom
+ * @property {(id: number) => void} alone
  * @property {(error: Error) => void} unreachable
  */
 
@@ -41,11 +42,12 @@ export class Panel {
     this.title = element("h2");
     this.body = element("div.body");
     this.note = element("div.note", { role: "status" });
-    const ask = element("button.quiet", { type: "button", title: "Show the query", "aria-label": "Show the query", onclick: () => this.inspect() }, icon("code"));
+    const tool = (name, title, onclick) => element("button.tool", { type: "button", title, "aria-label": title, onclick }, icon(name));
+    const actions = [tool("code", "Show the query", () => this.inspect()), tool("alone", "Show it alone, or among the others", () => host.alone(file.id))];
     this.element = element(
       "section.panel",
       { "aria-busy": "false", "data-type": file.type },
-      element("header", {}, this.title, file.description && described(file.description), ask),
+      element("header", {}, this.title, file.description && described(file.description), element("div.actions", {}, ...actions)),
       element("div.content", {}, this.body, this.note),
     );
     const { x, y, w, h } = file.gridPos;

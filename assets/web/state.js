@@ -46,5 +46,7 @@ export function linked(template, value, range, state) {
   const target = read(new URL(path, "http://page.invalid"));
   if (target.uid !== state.uid) return path;
   const named = [...new Set(target.parameters.keys())];
-  return written(changed(state, Object.fromEntries(named.map((name) => [name, target.parameters.getAll(name)]))));
+  const values = Object.fromEntries(named.map((name) => [name, target.parameters.getAll(name)]));
+  // What it leads to may be another panel than the one that is shown alone.
+  return written(changed(state, { viewPanel: null, ...values }));
 }

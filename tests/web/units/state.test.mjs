@@ -33,6 +33,11 @@ test("a link to the dashboard that is shown keeps what it does not name", () => 
   assert.equal(linked(TRACE, "new", RANGE, state), "/d/telemetry-traces?var-project=p&refresh=5s&var-trace=new&from=now-6h&to=now");
 });
 
+test("a link to the dashboard that is shown leaves the panel that is shown alone", () => {
+  const state = at("/d/telemetry-traces?viewPanel=panel-2");
+  assert.equal(linked(TRACE, "new", RANGE, state), "/d/telemetry-traces?var-trace=new&from=now-6h&to=now");
+});
+
 test("a link that leads elsewhere is none", () => {
   for (const template of ["https://example.com/${__value.raw}", "//example.com", "javascript:alert(1)", "/d/a?x=${__data.fields.b}"]) {
     assert.equal(linked(template, "x", RANGE, at("/d/a")), null, template);
