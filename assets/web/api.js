@@ -7,7 +7,11 @@ export class Unreachable extends Error {}
 export class Refused extends Error {
   /** @param {number} status @param {string} text */
   constructor(status, text) {
-    super(status === 401 ? "A login is needed: load the page again" : text.trim() || `The server answered with status ${status}`);
+    super(
+      status === 401
+        ? "A login is needed: load the page again"
+        : text.trim() || `The server answered with status ${status}`,
+    );
     this.status = status;
   }
 }

@@ -17,7 +17,9 @@ export function resolved(name) {
 
 /** @param {string} colour as `#rrggbb` @param {number} opacity up to 1 */
 export function translucent(colour, opacity) {
-  const alpha = Math.round(opacity * 255).toString(16).padStart(2, "0");
+  const alpha = Math.round(opacity * 255)
+    .toString(16)
+    .padStart(2, "0");
   return /^#[0-9a-f]{6}$/i.test(colour) ? colour + alpha : colour;
 }
 

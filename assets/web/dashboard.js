@@ -86,9 +86,14 @@ export class Dashboard {
   follow(before) {
     const now = this.variables.choices();
     const differs = (name) =>
-      before ? JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name)) : this.state.parameters.has(`var-${name}`);
+      before
+        ? JSON.stringify(before.get(name)) !== JSON.stringify(now.get(name))
+        : this.state.parameters.has(`var-${name}`);
     const panel = this.panels.find(({ file }) => [...variablesIn(file.title)].some(differs));
-    panel?.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    panel?.element.scrollIntoView({
+      block: "start",
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+    });
   }
 
   /** Asks everything again. What still runs is not waited for. */

@@ -1,12 +1,33 @@
 // Numbers with their units, and times, as people read them.
 
 /** Units, each with how many of it the next one is. */
-const DURATIONS = [["ns", 1000], ["µs", 1000], ["ms", 1000], ["s", 60], ["min", 60], ["h", 24], ["d", Infinity]];
-const BYTES = [["B", 1024], ["KiB", 1024], ["MiB", 1024], ["GiB", 1024], ["TiB", 1024], ["PiB", Infinity]];
-const COUNTS = [["", 1000], ["K", 1000], ["Mil", 1000], ["Bil", 1000], ["Tri", Infinity]];
+const DURATIONS = [
+  ["ns", 1000],
+  ["µs", 1000],
+  ["ms", 1000],
+  ["s", 60],
+  ["min", 60],
+  ["h", 24],
+  ["d", Infinity],
+];
+const BYTES = [
+  ["B", 1024],
+  ["KiB", 1024],
+  ["MiB", 1024],
+  ["GiB", 1024],
+  ["TiB", 1024],
+  ["PiB", Infinity],
+];
+const COUNTS = [
+  ["", 1000],
+  ["K", 1000],
+  ["Mil", 1000],
+  ["Bil", 1000],
+  ["Tri", Infinity],
+];
 
 /** What a unit of time is in nanoseconds. */
-const NANOSECONDS = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86_400e9 };
+const NANOSECONDS = { ns: 1, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86_400e9 };
 
 /**
  * A number in its unit. Three significant digits, and whole numbers whole.
@@ -51,7 +72,8 @@ function onLadder(value, ladder) {
 
 function digits(value) {
   const size = Math.abs(value);
-  const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size === 0 ? 2 : Math.min(2 - Math.floor(Math.log10(size)), 12);
+  const decimals =
+    size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size === 0 ? 2 : Math.min(2 - Math.floor(Math.log10(size)), 12);
   return decimal(value, decimals);
 }
 

@@ -5,7 +5,13 @@ import { dateTime, zone } from "./format.js";
 import { QUICK_RANGES, label, resolve, shifted, widened } from "./range.js";
 import { theme } from "./theme.js";
 
-export const REFRESHES = [["", "Off"], ["5s", "5s"], ["10s", "10s"], ["30s", "30s"], ["1m", "1m"]];
+export const REFRESHES = [
+  ["", "Off"],
+  ["5s", "5s"],
+  ["10s", "10s"],
+  ["30s", "30s"],
+  ["1m", "1m"],
+];
 
 /** Milliseconds; 0 is never. @param {string} text */
 export function refreshOf(text) {
@@ -26,16 +32,26 @@ export function header(page) {
   const picker = popup({
     class: "range",
     button: [icon("clock"), shownRange, icon("down")],
-    content: (close) => ranges(range, (chosen) => {
-      close();
-      page.setRange(chosen);
-    }),
+    content: (close) =>
+      ranges(range, (chosen) => {
+        close();
+        page.setRange(chosen);
+      }),
   });
   const step = (name, title, to) =>
-    element("button.control", { type: "button", title, "aria-label": title, onclick: () => {
-      const span = resolve(range, Date.now());
-      if (span) page.setRange(to(span));
-    } }, icon(name));
+    element(
+      "button.control",
+      {
+        type: "button",
+        title,
+        "aria-label": title,
+        onclick: () => {
+          const span = resolve(range, Date.now());
+          if (span) page.setRange(to(span));
+        },
+      },
+      icon(name),
+    );
   const refresh = element(
     "select",
     { "aria-label": "Refresh every", title: "Refresh every", onchange: () => page.setRefresh(refresh.value) },
@@ -49,22 +65,38 @@ export function header(page) {
     element(
       "div.bar",
       {},
-      element("a.brand", { href: "/" }, element("img", { src: "/assets/icon.svg", alt: "", width: "22", height: "22" }), "telemetry"),
+      element(
+        "a.brand",
+        { href: "/" },
+        element("img", { src: "/assets/icon.svg", alt: "", width: "22", height: "22" }),
+        "telemetry",
+      ),
       menu,
       element(
         "div.time",
         {},
-        element("div.joined", {}, step("left", "Earlier", (span) => shifted(span, -1)), picker.element, step("right", "Later", (span) => shifted(span, 1)), step("wider", "Zoom out", widened)),
-        element("div.joined", {}, element("button.control", { type: "button", title: "Reload", "aria-label": "Reload", onclick: page.reload }, icon("reload")), refresh),
+        element(
+          "div.joined",
+          {},
+          step("left", "Earlier", (span) => shifted(span, -1)),
+          picker.element,
+          step("right", "Later", (span) => shifted(span, 1)),
+          step("wider", "Zoom out", widened),
+        ),
+        element(
+          "div.joined",
+          {},
+          element(
+            "button.control",
+            { type: "button", title: "Reload", "aria-label": "Reload", onclick: page.reload },
+            icon("reload"),
+          ),
+          refresh,
+        ),
       ),
       theme((recoloured) => page.recolour(recoloured)),
     ),
-    element(
-      "div.bar.second",
-      {},
-      title,
-      variables,
-    ),
+    element("div.bar.second", {}, title, variables),
   );
 
   return {
@@ -72,7 +104,12 @@ export function header(page) {
     /** @param {{uid: string, title: string, description: string}[]} dashboards */
     dashboards(dashboards, uid, href) {
       const links = dashboards.map((one) =>
-        element("a", { href: href(one.uid), title: one.description, "aria-current": one.uid === uid ? "page" : undefined }, one.title.replace(/^Automagik Telemetry /, "")));
+        element(
+          "a",
+          { href: href(one.uid), title: one.description, "aria-current": one.uid === uid ? "page" : undefined },
+          one.title.replace(/^Automagik Telemetry /, ""),
+        ),
+      );
       replace(menu, ...links);
     },
     dashboard(file, controls) {
@@ -83,7 +120,8 @@ export function header(page) {
     apply(chosen, refreshText) {
       range = chosen;
       shownRange.textContent = label(range, (at) => dateTime(at));
-      if (![...refresh.options].some(({ value }) => value === refreshText)) refresh.append(element("option", { value: refreshText }, refreshText));
+      if (![...refresh.options].some(({ value }) => value === refreshText))
+        refresh.append(element("option", { value: refreshText }, refreshText));
       refresh.value = refreshText;
     },
   };
@@ -113,12 +151,25 @@ function ranges(range, choose) {
     element("label", {}, "To", to),
     error,
     element("button.control.primary", { type: "submit" }, "Apply"),
-    element("p.hint", {}, "As ", element("code", {}, "now-6h"), ", ", element("code", {}, "now/d"), " or ", element("code", {}, "2026-01-31 10:00:00")),
+    element(
+      "p.hint",
+      {},
+      "As ",
+      element("code", {}, "now-6h"),
+      ", ",
+      element("code", {}, "now/d"),
+      " or ",
+      element("code", {}, "2026-01-31 10:00:00"),
+    ),
     element("p.hint", {}, `Times are those of ${zone(Date.now())}`),
   );
   const quick = QUICK_RANGES.map((one) => {
     const isChosen = one.from === range.from && one.to === range.to;
-    return element("button", { type: "button", "aria-pressed": String(isChosen), onclick: () => choose({ from: one.from, to: one.to }) }, one.label);
+    return element(
+      "button",
+      { type: "button", "aria-pressed": String(isChosen), onclick: () => choose({ from: one.from, to: one.to }) },
+      one.label,
+    );
   });
   return element("div.ranges", {}, form, element("div.quick", {}, ...quick));
 }

@@ -100,7 +100,11 @@ async function away() {
   if (isAway) return;
   isAway = true;
   banner.hidden = false;
-  banner.replaceChildren(...marked("The stack does not answer. What is shown is from before; this page goes on by itself once `telemetry start` has brought it back"));
+  banner.replaceChildren(
+    ...marked(
+      "The stack does not answer. What is shown is from before; this page goes on by itself once `telemetry start` has brought it back",
+    ),
+  );
   while (isAway) {
     await new Promise((resolve) => setTimeout(resolve, AWAY));
     if (document.hidden) continue;

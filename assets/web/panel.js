@@ -42,16 +42,27 @@ export class Panel {
     this.title = element("h2");
     this.body = element("div.body");
     this.note = element("div.note", { role: "status" });
-    const tool = (name, title, onclick) => element("button.tool", { type: "button", title, "aria-label": title, onclick }, icon(name));
-    const actions = [tool("code", "Show the query", () => this.inspect()), tool("alone", "Show it alone, or among the others", () => host.alone(file.id))];
+    const tool = (name, title, onclick) =>
+      element("button.tool", { type: "button", title, "aria-label": title, onclick }, icon(name));
+    const actions = [
+      tool("code", "Show the query", () => this.inspect()),
+      tool("alone", "Show it alone, or among the others", () => host.alone(file.id)),
+    ];
     this.element = element(
       "section.panel",
       { "aria-busy": "false", "data-type": file.type },
-      element("header", {}, this.title, file.description && described(file.description), element("div.actions", {}, ...actions)),
+      element(
+        "header",
+        {},
+        this.title,
+        file.description && described(file.description),
+        element("div.actions", {}, ...actions),
+      ),
       element("div.content", {}, this.body, this.note),
     );
     const { x, y, w, h } = file.gridPos;
-    for (const [name, value] of Object.entries({ x, y, w, h })) this.element.style.setProperty(`--${name}`, String(value));
+    for (const [name, value] of Object.entries({ x, y, w, h }))
+      this.element.style.setProperty(`--${name}`, String(value));
 
     const type = TYPES[file.type];
     this.type = type;
@@ -155,16 +166,32 @@ export class Panel {
     const dialog = element("dialog.inspect", { "aria-label": `Query of ${this.title.textContent}` });
     const parts = this.asked.flatMap((sql, at) => {
       const { rows, elapsed, rows_read: read, bytes_read: bytes } = this.statistics[at] ?? {};
-      const took = rows === undefined ? "Not answered" : `${format(rows)} rows in ${format(elapsed, "s")}, of ${format(read)} rows and ${format(bytes, "bytes")} read`;
+      const took =
+        rows === undefined
+          ? "Not answered"
+          : `${format(rows)} rows in ${format(elapsed, "s")}, of ${format(read)} rows and ${format(bytes, "bytes")} read`;
       return [element("p", {}, took), element("pre", { tabindex: "0" }, sql)];
     });
     // Browsers have a clipboard for pages of this machine, and for encrypted ones.
-    const copy = navigator.clipboard && element("button.control", { type: "button", onclick: async () => {
-      await navigator.clipboard.writeText(this.asked.join(";\n\n"));
-      copy.textContent = "Copied";
-    } }, "Copy");
+    const copy =
+      navigator.clipboard &&
+      element(
+        "button.control",
+        {
+          type: "button",
+          onclick: async () => {
+            await navigator.clipboard.writeText(this.asked.join(";\n\n"));
+            copy.textContent = "Copied";
+          },
+        },
+        "Copy",
+      );
     const close = element("button.control", { type: "button", onclick: () => dialog.close() }, "Close");
-    dialog.append(element("h2", {}, this.title.textContent), ...(parts.length > 0 ? parts : [element("p", {}, "Nothing was asked yet")]), element("div.row", {}, copy, close));
+    dialog.append(
+      element("h2", {}, this.title.textContent),
+      ...(parts.length > 0 ? parts : [element("p", {}, "Nothing was asked yet")]),
+      element("div.row", {}, copy, close),
+    );
     dialog.addEventListener("close", () => dialog.remove());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     document.body.append(dialog);

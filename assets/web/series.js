@@ -36,7 +36,12 @@ export function shape(answer, most = MOST) {
   }
   const all = [...found.values()];
   const series = all.length > most ? largest(all, most) : all;
-  return { times: times.map((at) => at / 1000), series, left: all.length - series.length, isLabelled: labels.length > 0 };
+  return {
+    times: times.map((at) => at / 1000),
+    series,
+    left: all.length - series.length,
+    isLabelled: labels.length > 0,
+  };
 }
 
 function nameOf(label, column, isLabelled, numbers) {
@@ -48,7 +53,13 @@ function nameOf(label, column, isLabelled, numbers) {
 /** Those with the largest sums, in the order they came. */
 function largest(series, most) {
   const sum = ({ values }) => values.reduce((total, value) => total + Math.abs(value ?? 0), 0);
-  const kept = new Set(series.map((one) => [sum(one), one]).sort(([a], [b]) => b - a).slice(0, most).map(([, one]) => one));
+  const kept = new Set(
+    series
+      .map((one) => [sum(one), one])
+      .sort(([a], [b]) => b - a)
+      .slice(0, most)
+      .map(([, one]) => one),
+  );
   return series.filter((one) => kept.has(one));
 }
 

@@ -45,7 +45,9 @@ export class Variables {
   /** What there is to choose from. @returns {Promise<Option[]>} */
   async load(variable, signal) {
     const answer = await query(expand(variable.sql, this.scope()), signal);
-    return answer.data.map(([value]) => ({ text: String(value), value: String(value) })).filter(({ value }) => value !== "");
+    return answer.data
+      .map(([value]) => ({ text: String(value), value: String(value) }))
+      .filter(({ value }) => value !== "");
   }
 }
 
@@ -71,7 +73,8 @@ export class Variable {
 
   apply(values) {
     const isKnown = (value) => this.options.some((option) => option.value === value);
-    this.chosen = this.type === "custom" ? values.filter((value) => (this.hasAll && value === ALL) || isKnown(value)) : values;
+    this.chosen =
+      this.type === "custom" ? values.filter((value) => (this.hasAll && value === ALL) || isKnown(value)) : values;
     this.tell();
   }
 
@@ -143,7 +146,11 @@ export class Variable {
 
   list(load, close) {
     const entries = element("div.options", { role: "group", "aria-label": this.label }, "Looking…");
-    const filter = element("input", { type: "search", placeholder: "Find", "aria-label": `Find a ${this.label.toLowerCase()}` });
+    const filter = element("input", {
+      type: "search",
+      placeholder: "Find",
+      "aria-label": `Find a ${this.label.toLowerCase()}`,
+    });
     const kind = this.isMulti ? "checkbox" : "radio";
     let options = [];
 
@@ -159,7 +166,12 @@ export class Variable {
       fill();
     };
     const entry = ({ text, value }, isOn) => {
-      const input = element("input", { type: kind, name: `choice-${this.name}`, value, onchange: () => pick(value, input.checked) });
+      const input = element("input", {
+        type: kind,
+        name: `choice-${this.name}`,
+        value,
+        onchange: () => pick(value, input.checked),
+      });
       input.checked = isOn;
       return element("label.option", {}, input, element("span", {}, text));
     };
@@ -168,11 +180,19 @@ export class Variable {
       const wanted = filter.value.toLowerCase();
       const chosen = this.isAll() ? [] : this.values().filter((value) => value !== "");
       const unknown = chosen.filter((value) => !options.some((option) => option.value === value));
-      const found = [...unknown.map((value) => ({ text: value, value })), ...options].filter(({ text }) => text.toLowerCase().includes(wanted));
+      const found = [...unknown.map((value) => ({ text: value, value })), ...options].filter(({ text }) =>
+        text.toLowerCase().includes(wanted),
+      );
       const all = this.hasAll && wanted === "" ? [entry({ text: "All", value: ALL }, this.isAll())] : [];
       const listed = found.slice(0, 500).map((option) => entry(option, chosen.includes(option.value)));
-      const rest = found.length > 500 ? [element("p", {}, `and ${found.length - 500} more: type a part of the name`)] : [];
-      replace(entries, ...all, ...(listed.length > 0 ? listed : [element("p", {}, "None in this time range")]), ...rest);
+      const rest =
+        found.length > 500 ? [element("p", {}, `and ${found.length - 500} more: type a part of the name`)] : [];
+      replace(
+        entries,
+        ...all,
+        ...(listed.length > 0 ? listed : [element("p", {}, "None in this time range")]),
+        ...rest,
+      );
       if (held !== null) [...entries.querySelectorAll("input")].find(({ value }) => value === held)?.focus();
     };
     filter.addEventListener("input", fill);

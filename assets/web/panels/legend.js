@@ -29,7 +29,12 @@ export function legend(series, colours, hidden, left, redraw) {
     mark.style.background = `var(${colours.get(name)})`;
     return element(
       "button",
-      { type: "button", "aria-pressed": String(!hidden.has(name)), title: "Show alone; with Ctrl or ⌘: put out or in", onclick: (event) => click(name, event) },
+      {
+        type: "button",
+        "aria-pressed": String(!hidden.has(name)),
+        title: "Show alone; with Ctrl or ⌘: put out or in",
+        onclick: (event) => click(name, event),
+      },
       mark,
       element("span", {}, name),
     );

@@ -7,8 +7,14 @@ import { fieldOf } from "../fields.js";
 import { dateTime } from "../format.js";
 
 const LEVELS = {
-  critical: "purple", fatal: "purple", error: "red", warning: "orange", warn: "orange",
-  info: "green", debug: "blue", trace: "light-blue",
+  critical: "purple",
+  fatal: "purple",
+  error: "red",
+  warning: "orange",
+  warn: "orange",
+  info: "green",
+  debug: "blue",
+  trace: "light-blue",
 };
 
 /** As much of a body as a closed line shows, in characters. */
@@ -67,7 +73,11 @@ export function create(body, { file, link }) {
     const labels = Object.entries(record.labels ?? {}).sort(([a], [b]) => a.localeCompare(b));
     const entries = [...whole, ...others, ...labels].filter(([, value]) => asText(value) !== "");
     if (entries.length === 0) return element("p.hint", {}, "Nothing came with it");
-    return element("dl.labels", {}, ...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(name, value))]));
+    return element(
+      "dl.labels",
+      {},
+      ...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(name, value))]),
+    );
   }
 
   function shown(name, value) {

@@ -21,7 +21,9 @@ export function create(body, { file, link }) {
       element("thead", {}, element("tr", {}, ...answer.columns.map(heading))),
       element("tbody", {}, ...sorted(answer).map((row) => line(row, answer.columns, fields))),
     );
-    const scroller = body.querySelector(".scroller") ?? element("div.scroller", { tabindex: "0", "aria-label": file.title, role: "region" });
+    const scroller =
+      body.querySelector(".scroller") ??
+      element("div.scroller", { tabindex: "0", "aria-label": file.title, role: "region" });
     replace(scroller, table);
     if (!scroller.isConnected) replace(body, scroller);
   }

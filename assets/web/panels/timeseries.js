@@ -97,8 +97,18 @@ export function create(body, { file, zoom }) {
       padding: [8, 12, 0, 0],
       scales: { x: { time: true, range: () => [scope.from / 1000, scope.to / 1000] }, y: { range: extent } },
       axes: [
-        { ...axis, size: (_, values) => (values?.some((text) => text.includes("\n")) ? 40 : 26), space: 70, values: (_, splits, __, ___, increment) => timeTicks(splits, increment) },
-        { ...axis, size: (_, values) => widest(values), values: (_, splits) => splits.map((value) => format(value, field.unit)), incrs: increments() },
+        {
+          ...axis,
+          size: (_, values) => (values?.some((text) => text.includes("\n")) ? 40 : 26),
+          space: 70,
+          values: (_, splits, __, ___, increment) => timeTicks(splits, increment),
+        },
+        {
+          ...axis,
+          size: (_, values) => widest(values),
+          values: (_, splits) => splits.map((value) => format(value, field.unit)),
+          incrs: increments(),
+        },
       ],
       series: [{}, ...shown.series.map(line)],
       bands: isStacked ? shown.series.slice(1).map((_, at) => ({ series: [at + 2, at + 1] })) : [],

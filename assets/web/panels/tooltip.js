@@ -32,10 +32,21 @@ export function tooltip(holder, unit) {
       const lines = values.slice(0, MOST).map(([name, value]) => {
         const mark = element("span.mark");
         mark.style.background = `var(${colours.get(name)})`;
-        return element("div.line", {}, mark, element("span.name", {}, name), element("span.value", {}, format(value, unit)));
+        return element(
+          "div.line",
+          {},
+          mark,
+          element("span.name", {}, name),
+          element("span.value", {}, format(value, unit)),
+        );
       });
       const more = values.length - lines.length;
-      replace(box, element("div.time", {}, dateTime(times[index] * 1000)), ...lines, more > 0 && element("div.more", {}, `and ${more} more`));
+      replace(
+        box,
+        element("div.time", {}, dateTime(times[index] * 1000)),
+        ...lines,
+        more > 0 && element("div.more", {}, `and ${more} more`),
+      );
       place(box, holder, chart);
     },
   };

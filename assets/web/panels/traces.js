@@ -24,7 +24,12 @@ export function create(body, { link, uid }) {
   let matches = null;
 
   const about = element("div.about");
-  const find = element("input", { type: "search", placeholder: "Find in the trace", "aria-label": "Find in the trace", oninput: () => search() });
+  const find = element("input", {
+    type: "search",
+    placeholder: "Find in the trace",
+    "aria-label": "Find in the trace",
+    oninput: () => search(),
+  });
   const count = element("span.hint", { role: "status" });
   const tools = element(
     "div.tools",
@@ -35,9 +40,17 @@ export function create(body, { link, uid }) {
     element("button.control", { type: "button", onclick: () => fold(true) }, "Close all"),
   );
   const ruler = element("div.ruler", { "aria-hidden": "true" });
-  const handle = element("div.handle", { title: "Drag to give the names more room, or less", onpointerdown: (event) => widen(event) });
+  const handle = element("div.handle", {
+    title: "Drag to give the names more room, or less",
+    onpointerdown: (event) => widen(event),
+  });
   const canvas = element("div.rows");
-  const scroller = element("div.waterfall", { tabindex: "0", role: "tree", "aria-label": "Spans", onscroll: () => paint(), onkeydown: key, onclick: click }, ruler, canvas);
+  const scroller = element(
+    "div.waterfall",
+    { tabindex: "0", role: "tree", "aria-label": "Spans", onscroll: () => paint(), onkeydown: key, onclick: click },
+    ruler,
+    canvas,
+  );
   const side = element("div.side");
   const whole = element("div.trace", {}, about, tools, element("div.split", {}, scroller, side));
 
@@ -102,7 +115,9 @@ export function create(body, { link, uid }) {
     };
     handle.setPointerCapture(event.pointerId);
     handle.addEventListener("pointermove", move);
-    handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true });
+    handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), {
+      once: true,
+    });
   }
 
   /** Which rows there are; then those in view. */
@@ -127,7 +142,10 @@ export function create(body, { link, uid }) {
     const colour = `var(${colours.get(span.serviceName)})`;
     const mark = element("span.mark");
     mark.style.background = colour;
-    const fold = node.children.length > 0 ? element("span.fold", { title: isClosed ? "Open" : "Close" }, icon(isClosed ? "right" : "down")) : element("span.fold");
+    const fold =
+      node.children.length > 0
+        ? element("span.fold", { title: isClosed ? "Open" : "Close" }, icon(isClosed ? "right" : "down"))
+        : element("span.fold");
     const hasFailed = node.hasFailed || (isClosed && node.hasFailedBelow);
     const name = element(
       "div.name",
@@ -200,7 +218,17 @@ export function create(body, { link, uid }) {
   function select(node) {
     selected = node;
     const traceLink = (id) => link(`/d/${uid}?var-trace=\${__value.raw}`, id);
-    replace(side, node && details(node, tree, { close: () => { select(null); scroller.focus(); }, traceLink }));
+    replace(
+      side,
+      node &&
+        details(node, tree, {
+          close: () => {
+            select(null);
+            scroller.focus();
+          },
+          traceLink,
+        }),
+    );
     if (node) reveal(node);
     paint();
   }

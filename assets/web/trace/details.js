@@ -14,7 +14,10 @@ export function details(node, tree, { close, traceLink }) {
   const { span } = node;
   const facts = [
     ["Service", span.serviceName],
-    ["Began", `${dateTime(span.startTime, "millisecond")}, ${format(span.startTime - tree.from, "ms")} after the trace`],
+    [
+      "Began",
+      `${dateTime(span.startTime, "millisecond")}, ${format(span.startTime - tree.from, "ms")} after the trace`,
+    ],
     ["Duration", format(span.duration, "ms")],
     ["Self time", `${format(ownTime(node), "ms")}, in which no child ran`],
     ["Kind", span.kind],
@@ -30,12 +33,24 @@ export function details(node, tree, { close, traceLink }) {
       "header",
       {},
       element("h3", {}, span.operationName || "(no name)"),
-      element("button.control.quiet", { type: "button", title: "Close", "aria-label": "Close the details", onclick: close }, icon("close")),
+      element(
+        "button.control.quiet",
+        { type: "button", title: "Close", "aria-label": "Close the details", onclick: close },
+        icon("close"),
+      ),
     ),
-    early > 0 && element("p.warning", {}, `It says that it began ${format(early, "ms")} before its parent: the clocks of their hosts differ`),
+    early > 0 &&
+      element(
+        "p.warning",
+        {},
+        `It says that it began ${format(early, "ms")} before its parent: the clocks of their hosts differ`,
+      ),
     list(facts.filter(([, value]) => value)),
     // "error" is there for Grafana, which marks failures by it.
-    part("Attributes", pairs(span.tags).filter(([key, value]) => !(key === "error" && value === "true" && node.hasFailed))),
+    part(
+      "Attributes",
+      pairs(span.tags).filter(([key, value]) => !(key === "error" && value === "true" && node.hasFailed)),
+    ),
     part("Resource", pairs(span.serviceTags)),
     events(span, tree),
     links(span, traceLink),
@@ -47,7 +62,14 @@ function pairs(tags) {
 }
 
 function list(entries) {
-  return element("dl.labels", {}, ...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value instanceof Node ? value : asText(value))]));
+  return element(
+    "dl.labels",
+    {},
+    ...entries.flatMap(([name, value]) => [
+      element("dt", {}, name),
+      element("dd", {}, value instanceof Node ? value : asText(value)),
+    ]),
+  );
 }
 
 function part(title, entries) {
@@ -58,7 +80,14 @@ function part(title, entries) {
 function events({ logs }, tree) {
   if (!logs?.length) return null;
   const shown = logs.map(({ name, timestamp, fields }) =>
-    element("div.event", {}, element("strong", {}, name), element("span", {}, ` after ${format(Number(timestamp) - tree.from, "ms")}`), list(pairs(fields))));
+    element(
+      "div.event",
+      {},
+      element("strong", {}, name),
+      element("span", {}, ` after ${format(Number(timestamp) - tree.from, "ms")}`),
+      list(pairs(fields)),
+    ),
+  );
   return element("details.part", { open: true }, element("summary", {}, `Events (${logs.length})`), ...shown);
 }
 

@@ -7,14 +7,19 @@ import { Refused, Unreachable, query } from "../../../assets/web/api.js";
 function server(t) {
   /** @type {{body: string, answer: (text: string, status?: number) => void, fail: () => void}[]} */
   const asked = [];
-  t.mock.method(globalThis, "fetch", (path, { body, signal }) => new Promise((resolve, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason));
-    asked.push({
-      body,
-      answer: (text, status = 200) => resolve(new Response(text, { status })),
-      fail: () => reject(new TypeError("fetch failed")),
-    });
-  }));
+  t.mock.method(
+    globalThis,
+    "fetch",
+    (path, { body, signal }) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+        asked.push({
+          body,
+          answer: (text, status = 200) => resolve(new Response(text, { status })),
+          fail: () => reject(new TypeError("fetch failed")),
+        });
+      }),
+  );
   return asked;
 }
 
@@ -25,10 +30,16 @@ test("four queries run at once, and the next when one is done", async (t) => {
   const asked = server(t);
   const answers = ["1", "2", "3", "4", "5", "6"].map((sql) => query(sql));
   await settled();
-  assert.deepEqual(asked.map(({ body }) => body), ["1", "2", "3", "4"]);
+  assert.deepEqual(
+    asked.map(({ body }) => body),
+    ["1", "2", "3", "4"],
+  );
   asked[1].answer("{}");
   await settled();
-  assert.deepEqual(asked.map(({ body }) => body), ["1", "2", "3", "4", "5"]);
+  assert.deepEqual(
+    asked.map(({ body }) => body),
+    ["1", "2", "3", "4", "5"],
+  );
   asked[0].fail();
   await assert.rejects(answers[0], Unreachable);
   await settled();
@@ -50,7 +61,10 @@ test("a query that is given up while it waits is never sent, and one that runs g
   running.abort();
   for (const one of first) await assert.rejects(one, { name: "AbortError" });
   await settled();
-  assert.deepEqual(asked.map(({ body }) => body), ["1", "2", "3", "4", "last"]);
+  assert.deepEqual(
+    asked.map(({ body }) => body),
+    ["1", "2", "3", "4", "last"],
+  );
   asked[4].answer("{}");
   await last;
 });
@@ -62,6 +76,12 @@ test("what the server says is the error, also where its answer had begun", async
   await settled();
   asked[0].answer("Code: 62. DB::Exception: Syntax error\n", 400);
   asked[1].answer('{"meta": [], "data": [[1],\nCode: 159. DB::Exception: Timeout exceeded');
-  await assert.rejects(refused, (error) => error instanceof Refused && error.message === "Code: 62. DB::Exception: Syntax error");
-  await assert.rejects(cut, (error) => error instanceof Refused && error.message === "Code: 159. DB::Exception: Timeout exceeded");
+  await assert.rejects(
+    refused,
+    (error) => error instanceof Refused && error.message === "Code: 62. DB::Exception: Syntax error",
+  );
+  await assert.rejects(
+    cut,
+    (error) => error instanceof Refused && error.message === "Code: 159. DB::Exception: Timeout exceeded",
+  );
 });

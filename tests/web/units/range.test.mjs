@@ -44,7 +44,10 @@ test("every quick range is a range that has its name", () => {
     assert.equal(label(range, String), range.label);
     assert.ok(isLive(range));
   }
-  assert.equal(label({ from: "1700000000000", to: "now" }, () => "then"), "then to now");
+  assert.equal(
+    label({ from: "1700000000000", to: "now" }, () => "then"),
+    "then to now",
+  );
 });
 
 test("a range is moved by half of itself, and widened to twice itself", () => {

@@ -16,19 +16,27 @@ test("types are known through what wraps them", () => {
 });
 
 test("each column of numbers is a line", () => {
-  const { times, series } = shape(answer(
-    { time: "DateTime('UTC')", Events: "UInt64", Errors: "UInt64" },
-    [["1970-01-01 00:00:10", "5", 1], ["1970-01-01 00:00:20", 6, null]],
-  ));
+  const { times, series } = shape(
+    answer({ time: "DateTime('UTC')", Events: "UInt64", Errors: "UInt64" }, [
+      ["1970-01-01 00:00:10", "5", 1],
+      ["1970-01-01 00:00:20", 6, null],
+    ]),
+  );
   assert.deepEqual(times, [10, 20]);
-  assert.deepEqual(series, [{ name: "Events", values: [5, 6] }, { name: "Errors", values: [1, null] }]);
+  assert.deepEqual(series, [
+    { name: "Events", values: [5, 6] },
+    { name: "Errors", values: [1, null] },
+  ]);
 });
 
 test("a column of texts tells lines apart, which need not have all times", () => {
-  const { times, series } = shape(answer(
-    { time: "DateTime", level: "String", Value: "UInt64" },
-    [["1970-01-01 00:00:20", "info", 2], ["1970-01-01 00:00:10", "error", 1], ["1970-01-01 00:00:30", "", 3]],
-  ));
+  const { times, series } = shape(
+    answer({ time: "DateTime", level: "String", Value: "UInt64" }, [
+      ["1970-01-01 00:00:20", "info", 2],
+      ["1970-01-01 00:00:10", "error", 1],
+      ["1970-01-01 00:00:30", "", 3],
+    ]),
+  );
   assert.deepEqual(times, [10, 20, 30]);
   assert.deepEqual(series, [
     { name: "info", values: [null, 2, null] },
@@ -40,7 +48,10 @@ test("a column of texts tells lines apart, which need not have all times", () =>
 test("of too many lines the largest are kept, and the rest counted", () => {
   const rows = Array.from({ length: 10 }, (_, at) => ["1970-01-01 00:00:10", `line-${at}`, at]);
   const { series, left } = shape(answer({ time: "DateTime", name: "String", Value: "Int64" }, rows), 3);
-  assert.deepEqual(series.map(({ name }) => name), ["line-7", "line-8", "line-9"]);
+  assert.deepEqual(
+    series.map(({ name }) => name),
+    ["line-7", "line-8", "line-9"],
+  );
   assert.equal(left, 7);
 });
 
@@ -49,7 +60,16 @@ test("lines without a time cannot be drawn", () => {
 });
 
 test("a line is stacked on those before it", () => {
-  assert.deepEqual(stacked([[1, null, 3], [10, 20, null]]), [[1, 0, 3], [11, 20, 3]]);
+  assert.deepEqual(
+    stacked([
+      [1, null, 3],
+      [10, 20, null],
+    ]),
+    [
+      [1, 0, 3],
+      [11, 20, 3],
+    ],
+  );
   assert.deepEqual(stacked([]), []);
 });
 

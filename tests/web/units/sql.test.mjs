@@ -7,7 +7,12 @@ import { UnknownInFile, expand, quoted, titled, variablesIn } from "../../../ass
 const DASHBOARDS = new URL("../../../assets/grafana/dashboards/", import.meta.url);
 
 function scope(variables = {}) {
-  return { from: 1_700_000_000_999, to: 1_700_003_600_000, interval: 30, variables: new Map(Object.entries(variables)) };
+  return {
+    from: 1_700_000_000_999,
+    to: 1_700_003_600_000,
+    interval: 30,
+    variables: new Map(Object.entries(variables)),
+  };
 }
 
 function dashboards() {
@@ -21,7 +26,9 @@ function queries({ panels, templating }) {
 }
 
 function set(list, choice) {
-  return Object.fromEntries(list.map((variable) => [variable.name, { ...choice(variable), isRaw: variable.type === "custom" }]));
+  return Object.fromEntries(
+    list.map((variable) => [variable.name, { ...choice(variable), isRaw: variable.type === "custom" }]),
+  );
 }
 
 test("every query of every dashboard is expanded to the end", () => {
@@ -40,9 +47,18 @@ test("every query of every dashboard is expanded to the end", () => {
 });
 
 test("the macros are what the plugin makes of them", () => {
-  assert.equal(expand("$__timeFilter(timestamp)", scope()), "timestamp >= toDateTime(1700000000) AND timestamp <= toDateTime(1700003600)");
-  assert.equal(expand("$__timeInterval(timestamp)", scope()), "toStartOfInterval(toDateTime(timestamp), INTERVAL 30 second)");
-  assert.equal(expand("$__fromTime - $__toTime / $__interval_s", scope()), "toDateTime(1700000000) - toDateTime(1700003600) / 30");
+  assert.equal(
+    expand("$__timeFilter(timestamp)", scope()),
+    "timestamp >= toDateTime(1700000000) AND timestamp <= toDateTime(1700003600)",
+  );
+  assert.equal(
+    expand("$__timeInterval(timestamp)", scope()),
+    "toStartOfInterval(toDateTime(timestamp), INTERVAL 30 second)",
+  );
+  assert.equal(
+    expand("$__fromTime - $__toTime / $__interval_s", scope()),
+    "toDateTime(1700000000) - toDateTime(1700003600) / 30",
+  );
 });
 
 test("a condition on everything is no condition", () => {
@@ -78,7 +94,11 @@ test("commas and parentheses in quotes or within others do not end an argument",
 });
 
 test("what is not known is named", () => {
-  const says = (sql, message, variables) => assert.throws(() => expand(sql, scope(variables)), (error) => error instanceof UnknownInFile && message.test(error.message));
+  const says = (sql, message, variables) =>
+    assert.throws(
+      () => expand(sql, scope(variables)),
+      (error) => error instanceof UnknownInFile && message.test(error.message),
+    );
   says("$nothing", /no variable `nothing`/);
   says("$__nothing(a)", /`\$__nothing` with 1 arguments/);
   says("$__timeFilter(a", /not closed/);
@@ -92,7 +112,10 @@ test("only what is from the file itself stands in SQL unquoted", () => {
 });
 
 test("a title shows what a variable is set to", () => {
-  const variables = new Map([["a", { values: ["x", "y"] }], ["b", { values: [], isAll: true }]]);
+  const variables = new Map([
+    ["a", { values: ["x", "y"] }],
+    ["b", { values: [], isAll: true }],
+  ]);
   assert.equal(titled("$a of ${b}, $c", variables), "x, y of All, $c");
   assert.deepEqual([...variablesIn("$a ${b:csv} $__fromTime $a")], ["a", "b"]);
 });

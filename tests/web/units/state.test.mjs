@@ -25,12 +25,18 @@ test("a change replaces all values of a parameter, or takes it away", () => {
 });
 
 test("a link of a dashboard file carries the value and the time range", () => {
-  assert.equal(linked(TRACE, "a&b=$&", RANGE, at("/d/telemetry-overview?var-project=p")), "/d/telemetry-traces?var-trace=a%26b%3D%24%26&from=now-6h&to=now");
+  assert.equal(
+    linked(TRACE, "a&b=$&", RANGE, at("/d/telemetry-overview?var-project=p")),
+    "/d/telemetry-traces?var-trace=a%26b%3D%24%26&from=now-6h&to=now",
+  );
 });
 
 test("a link to the dashboard that is shown keeps what it does not name", () => {
   const state = at("/d/telemetry-traces?var-project=p&var-trace=old&refresh=5s");
-  assert.equal(linked(TRACE, "new", RANGE, state), "/d/telemetry-traces?var-project=p&refresh=5s&var-trace=new&from=now-6h&to=now");
+  assert.equal(
+    linked(TRACE, "new", RANGE, state),
+    "/d/telemetry-traces?var-project=p&refresh=5s&var-trace=new&from=now-6h&to=now",
+  );
 });
 
 test("a link to the dashboard that is shown leaves the panel that is shown alone", () => {
@@ -39,7 +45,12 @@ test("a link to the dashboard that is shown leaves the panel that is shown alone
 });
 
 test("a link that leads elsewhere is none", () => {
-  for (const template of ["https://example.com/${__value.raw}", "//example.com", "javascript:alert(1)", "/d/a?x=${__data.fields.b}"]) {
+  for (const template of [
+    "https://example.com/${__value.raw}",
+    "//example.com",
+    "javascript:alert(1)",
+    "/d/a?x=${__data.fields.b}",
+  ]) {
     assert.equal(linked(template, "x", RANGE, at("/d/a")), null, template);
   }
 });
@@ -54,8 +65,25 @@ test("names have colours of their own, and the same ones in another picture", ()
 test("what a file overrides for a column is for that column", () => {
   const panel = {
     fieldConfig: {
-      defaults: { unit: "short", custom: { fillOpacity: 10 }, thresholds: { steps: [{ color: "green", value: null }, { color: "red", value: 1 }] } },
-      overrides: [{ matcher: { id: "byName", options: "Mean" }, properties: [{ id: "unit", value: "ns" }, { id: "color", value: { mode: "fixed", fixedColor: "red" } }] }],
+      defaults: {
+        unit: "short",
+        custom: { fillOpacity: 10 },
+        thresholds: {
+          steps: [
+            { color: "green", value: null },
+            { color: "red", value: 1 },
+          ],
+        },
+      },
+      overrides: [
+        {
+          matcher: { id: "byName", options: "Mean" },
+          properties: [
+            { id: "unit", value: "ns" },
+            { id: "color", value: { mode: "fixed", fixedColor: "red" } },
+          ],
+        },
+      ],
     },
   };
   assert.equal(fieldOf(panel, "Mean").unit, "ns");

@@ -22,11 +22,20 @@ test("children are under their parents, in the order they began", () => {
 test("a span whose parent is missing is a root that says so", () => {
   const tree = build([span("a", ""), span("b", "gone", 1), span("c", "b", 2)]);
   assert.equal(drawn(tree), "a0 b0 c1");
-  assert.deepEqual(tree.roots.map(({ isOrphan }) => isOrphan), [false, true]);
+  assert.deepEqual(
+    tree.roots.map(({ isOrphan }) => isOrphan),
+    [false, true],
+  );
 });
 
 test("a circle of parents is cut, and each span is there once", () => {
-  const tree = build([span("a", "c", 1), span("b", "a", 2), span("c", "b", 3), span("own", "own", 0), span("d", "c", 4)]);
+  const tree = build([
+    span("a", "c", 1),
+    span("b", "a", 2),
+    span("c", "b", 3),
+    span("own", "own", 0),
+    span("d", "c", 4),
+  ]);
   assert.equal(drawn(tree), "own0 a0 b1 c2 d3");
   assert.ok(tree.roots.every(({ isOrphan }) => isOrphan));
 });
@@ -38,13 +47,23 @@ test("a span that is there twice is shown twice, and its children once", () => {
 
 test("a failure is known to all above it", () => {
   const tree = build([span("a", ""), span("b", "a", 1), span("c", "b", 2, 1, 2)]);
-  assert.deepEqual(tree.all.map(({ hasFailed, hasFailedBelow }) => [hasFailed, hasFailedBelow]), [[false, true], [false, true], [true, false]]);
+  assert.deepEqual(
+    tree.all.map(({ hasFailed, hasFailedBelow }) => [hasFailed, hasFailedBelow]),
+    [
+      [false, true],
+      [false, true],
+      [true, false],
+    ],
+  );
 });
 
 test("what is under a closed span is not seen", () => {
   const tree = build([span("a", ""), span("b", "a", 1), span("c", "b", 2), span("d", "a", 3)]);
   const closed = new Set([tree.all[1]]);
-  assert.deepEqual(flat(tree.roots, closed).map(({ span: { spanID } }) => spanID), ["a", "b", "d"]);
+  assert.deepEqual(
+    flat(tree.roots, closed).map(({ span: { spanID } }) => spanID),
+    ["a", "b", "d"],
+  );
 });
 
 test("a trace may be as deep as it is long", () => {
@@ -55,7 +74,13 @@ test("a trace may be as deep as it is long", () => {
 });
 
 test("the time of a span's own is what no child covers", () => {
-  const tree = build([span("a", "", 0, 100), span("b", "a", 10, 20), span("c", "a", 20, 20), span("late", "a", 90, 50), span("early", "a", -5, 10)]);
+  const tree = build([
+    span("a", "", 0, 100),
+    span("b", "a", 10, 20),
+    span("c", "a", 20, 20),
+    span("late", "a", 90, 50),
+    span("early", "a", -5, 10),
+  ]);
   assert.equal(ownTime(tree.all.find(({ span: { spanID } }) => spanID === "a")), 100 - 30 - 10 - 5);
 });
 
@@ -78,7 +103,9 @@ test("whatever the parents are, every span is there once and beneath what it nam
   };
   for (let round = 0; round < 500; round++) {
     const count = 1 + random(12);
-    const spans = Array.from({ length: count }, () => span(String(random(count)), random(4) === 0 ? "" : String(random(count + 1)), random(20), random(5)));
+    const spans = Array.from({ length: count }, () =>
+      span(String(random(count)), random(4) === 0 ? "" : String(random(count + 1)), random(20), random(5)),
+    );
     const { all } = build(spans);
     assert.deepEqual(new Set(all.map((node) => node.span)), new Set(spans));
     assert.equal(all.length, spans.length);

@@ -31,7 +31,10 @@ test("what nothing says is open until the first of what there is is known", () =
 });
 
 test("a list of the file takes none but its own values, as they may stand in SQL as they are", () => {
-  const options = [{ text: "All", value: "0" }, { text: "Errors", value: "17" }];
+  const options = [
+    { text: "All", value: "0" },
+    { text: "Errors", value: "17" },
+  ];
   const file = { type: "custom", options, current: { value: "0" } };
   assert.deepEqual(variable(file, ["17"]).choice(), { values: ["17"], text: "Errors", isRaw: true });
   assert.deepEqual(variable(file, ["1 OR 1"]).choice().values, ["0"]);
