@@ -113,7 +113,7 @@ mod tests {
             of_page("index.html").unwrap().media_type,
             "text/html; charset=utf-8"
         );
-        for name in ["", "../Cargo.toml", "../web/index.html", "/index.html"] {
+        for name in ["", "../Cargo.toml", "../../Cargo.toml", "/index.html"] {
             assert!(of_page(name).is_none(), "{name}");
         }
     }
