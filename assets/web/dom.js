@@ -47,6 +47,11 @@ export function icon(name) {
   return svg;
 }
 
+/** A button with a drawing in place of words. @param {keyof typeof SHAPES} name @param {string} title */
+export function iconButton(name, title, onclick, kind = "control") {
+  return element(`button.${kind}`, { type: "button", title, "aria-label": title, onclick }, icon(name));
+}
+
 /** Puts other children in, unless they are those already. @param {Element} parent */
 export function replace(parent, ...children) {
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));

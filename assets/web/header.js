@@ -1,8 +1,7 @@
 // The top of the page: the dashboards there are, the time range, the refresh, and light or dark.
 
-import { element, icon, popup, replace } from "./dom.js";
-import { dateTime, zone } from "./format.js";
-import { QUICK_RANGES, label, resolve, shifted, widened } from "./range.js";
+import { element, iconButton, replace } from "./dom.js";
+import { rangePicker } from "./rangepicker.js";
 import { theme } from "./theme.js";
 
 export const REFRESHES = [
@@ -24,34 +23,9 @@ export function refreshOf(text) {
  */
 export function header(page) {
   const menu = element("nav.dashboards", { "aria-label": "Dashboards" });
-  const shownRange = element("span");
   const title = element("h1");
   const variables = element("div.variables", { role: "group", "aria-label": "Variables" });
-  let range = { from: "now-1h", to: "now" };
-
-  const picker = popup({
-    class: "range",
-    button: [icon("clock"), shownRange, icon("down")],
-    content: (close) =>
-      ranges(range, (chosen) => {
-        close();
-        page.setRange(chosen);
-      }),
-  });
-  const step = (name, title, to) =>
-    element(
-      "button.control",
-      {
-        type: "button",
-        title,
-        "aria-label": title,
-        onclick: () => {
-          const span = resolve(range, Date.now());
-          if (span) page.setRange(to(span));
-        },
-      },
-      icon(name),
-    );
+  const picker = rangePicker(page.setRange);
   const refresh = element(
     "select",
     { "aria-label": "Refresh every", title: "Refresh every", onchange: () => page.setRefresh(refresh.value) },
@@ -75,24 +49,8 @@ export function header(page) {
       element(
         "div.time",
         {},
-        element(
-          "div.joined",
-          {},
-          step("left", "Earlier", (span) => shifted(span, -1)),
-          picker.element,
-          step("right", "Later", (span) => shifted(span, 1)),
-          step("wider", "Zoom out", widened),
-        ),
-        element(
-          "div.joined",
-          {},
-          element(
-            "button.control",
-            { type: "button", title: "Reload", "aria-label": "Reload", onclick: page.reload },
-            icon("reload"),
-          ),
-          refresh,
-        ),
+        picker.element,
+        element("div.joined", {}, iconButton("reload", "Reload", page.reload), refresh),
       ),
       theme((recoloured) => page.recolour(recoloured)),
     ),
@@ -118,58 +76,10 @@ export function header(page) {
       replace(variables, ...controls);
     },
     apply(chosen, refreshText) {
-      range = chosen;
-      shownRange.textContent = label(range, (at) => dateTime(at));
+      picker.apply(chosen);
       if (![...refresh.options].some(({ value }) => value === refreshText))
         refresh.append(element("option", { value: refreshText }, refreshText));
       refresh.value = refreshText;
     },
   };
-}
-
-/** Quick ranges, and two moments to type. */
-function ranges(range, choose) {
-  const written = (text) => (/^-?\d+$/.test(text) ? dateTime(Number(text)) : text);
-  const from = element("input", { name: "from", value: written(range.from), spellcheck: "false", autocomplete: "off" });
-  const to = element("input", { name: "to", value: written(range.to), spellcheck: "false", autocomplete: "off" });
-  const error = element("p.error", { role: "alert" });
-  const apply = (event) => {
-    event.preventDefault();
-    const typed = { from: from.value.trim(), to: to.value.trim() };
-    const span = resolve(typed, Date.now());
-    if (!span) {
-      error.textContent = "The end is not after the beginning, or one of them is no time";
-      return;
-    }
-    const kept = (text, at) => (text.startsWith("now") ? text : String(at));
-    choose({ from: kept(typed.from, span.from), to: kept(typed.to, span.to) });
-  };
-  const form = element(
-    "form",
-    { onsubmit: apply },
-    element("label", {}, "From", from),
-    element("label", {}, "To", to),
-    error,
-    element("button.control.primary", { type: "submit" }, "Apply"),
-    element(
-      "p.hint",
-      {},
-      "As ",
-      element("code", {}, "now-6h"),
-      ", ",
-      element("code", {}, "now/d"),
-      " or ",
-      element("code", {}, "2026-01-31 10:00:00"),
-    ),
-    element("p.hint", {}, `Times are those of ${zone(Date.now())}`),
-  );
-  const quick = QUICK_RANGES.map((one) => {
-    const isChosen = one.from === range.from && one.to === range.to;
-    return element(
-      "button",
-      { type: "button", "aria-pressed": String(isChosen), onclick: () => choose({ from: one.from, to: one.to }) },
-      one.label,
-    );
-  });
-  return element("div.ranges", {}, form, element("div.quick", {}, ...quick));
 }

@@ -2,7 +2,7 @@
 
 import { Refused, Unreachable, query } from "./api.js";
 import { merge, parse } from "./answer.js";
-import { element, icon, marked, replace } from "./dom.js";
+import { element, iconButton, marked, replace } from "./dom.js";
 import { format } from "./format.js";
 import { UnknownInFile, expand, titled } from "./sql.js";
 import * as logs from "./panels/logs.js";
@@ -42,11 +42,9 @@ export class Panel {
     this.title = element("h2");
     this.body = element("div.body");
     this.note = element("div.note", { role: "status" });
-    const tool = (name, title, onclick) =>
-      element("button.tool", { type: "button", title, "aria-label": title, onclick }, icon(name));
     const actions = [
-      tool("code", "Show the query", () => this.inspect()),
-      tool("alone", "Show it alone, or among the others", () => host.alone(file.id)),
+      iconButton("code", "Show the query", () => this.inspect(), "tool"),
+      iconButton("alone", "Show it alone, or among the others", () => host.alone(file.id), "tool"),
     ];
     this.element = element(
       "section.panel",

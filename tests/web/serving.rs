@@ -73,7 +73,7 @@ fn the_page_comes_with_all_that_it_needs_and_may_load_nothing_else() {
             assert_eq!(answer.status, 200, "{link} of {path}");
             assert_eq!(answer.header("content-security-policy"), Some(POLICY));
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-            if link.ends_with(".js") {
+            if let Some((_, "js")) = link.rsplit_once('.') {
                 let kind = Some("text/javascript; charset=utf-8");
                 assert_eq!(answer.header("content-type"), kind, "{link}");
                 wanted.push((link.clone(), text(&answer).to_owned()));

@@ -2,17 +2,17 @@
 
 import { asText } from "../answer.js";
 import { assigned } from "../colours.js";
-import { element, icon, replace } from "../dom.js";
-import { dateTime, format } from "../format.js";
+import { element, replace } from "../dom.js";
+import { format } from "../format.js";
 import { details } from "../trace/details.js";
+import { SELECTED, row } from "../trace/row.js";
+import { summary } from "../trace/summary.js";
 import { build, flat } from "../trace/tree.js";
 
 /** The height of a row, as the style sheet has it. */
 const ROW = 26;
 /** Rows beyond the view, so that scrolling finds them. */
 const MARGIN = 20;
-/** What the query of the file stops at. */
-const MOST = 10_000;
 
 export function create(body, { link, uid }) {
   let tree = null;
@@ -58,42 +58,24 @@ export function create(body, { link, uid }) {
   new ResizeObserver(() => paint()).observe(scroller);
 
   function draw({ columns, rows: found }) {
-    const spans = found.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])));
+    const spans = found.map((values) => Object.fromEntries(columns.map(({ name }, at) => [name, values[at]])));
+    const isSame = tree?.all[0].span.traceID === spans[0].traceID;
+    const shut = new Set([...closed].map(({ span }) => span.spanID));
+    const chosen = selected?.span.spanID;
     tree = build(spans);
     colours = assigned(spans.map(({ serviceName }) => serviceName));
     closed.clear();
-    matches = null;
-    find.value = "";
-    describe(spans.length);
+    // A trace to which spans were added stays as it is read.
+    if (isSame) tree.all.filter(({ span }) => shut.has(span.spanID)).forEach((node) => closed.add(node));
+    else find.value = "";
+    replace(about, ...summary(tree, colours));
     measure();
     if (!whole.isConnected) replace(body, whole);
-    select(null);
-    scroller.scrollTop = 0;
+    if (!isSame) scroller.scrollTop = 0;
+    selected = (isSame && tree.all.find(({ span }) => span.spanID === chosen)) || null;
+    replace(side, selected && details(selected, tree, { close, traceLink }));
     lay();
-  }
-
-  function describe(spans) {
-    const [root] = tree.roots;
-    const failed = tree.all.filter(({ hasFailed }) => hasFailed).length;
-    const orphans = tree.roots.filter(({ isOrphan }) => isOrphan).length;
-    const fact = (name, value, kind = "span") => element(kind, {}, element("b", {}, value), ` ${name}`);
-    const services = [...colours].map(([name, colour]) => {
-      const mark = element("span.mark");
-      mark.style.background = `var(${colour})`;
-      return element("span.service", {}, mark, name);
-    });
-    replace(
-      about,
-      element("strong", {}, `${root.span.serviceName}: ${root.span.operationName}`),
-      fact("", dateTime(tree.from, "millisecond")),
-      fact("long", format(tree.to - tree.from, "ms")),
-      fact(spans === 1 ? "span" : "spans", format(spans)),
-      failed > 0 && fact("failed", format(failed), "span.error"),
-      tree.roots.length > 1 && fact("roots", format(tree.roots.length)),
-      orphans > 0 && fact("without their parents", format(orphans)),
-      spans >= MOST && element("span.error", {}, "only the first of them"),
-      ...services,
-    );
+    search();
   }
 
   function measure() {
@@ -131,68 +113,21 @@ export function create(body, { link, uid }) {
     if (!tree) return;
     const from = Math.max(Math.floor(scroller.scrollTop / ROW) - MARGIN, 0);
     const to = Math.min(Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + MARGIN, rows.length);
-    replace(canvas, ...rows.slice(from, to).map((node, at) => row(node, from + at)));
-    if (selected && rows.indexOf(selected) >= from) scroller.setAttribute("aria-activedescendant", "selected-span");
+    replace(canvas, ...rows.slice(from, to).map((node, at) => placed(node, from + at)));
+    if (selected && rows.indexOf(selected) >= from) scroller.setAttribute("aria-activedescendant", SELECTED);
     else scroller.removeAttribute("aria-activedescendant");
   }
 
-  function row(node, at) {
-    const { span } = node;
-    const isClosed = closed.has(node);
-    const colour = `var(${colours.get(span.serviceName)})`;
-    const mark = element("span.mark");
-    mark.style.background = colour;
-    const fold =
-      node.children.length > 0
-        ? element("span.fold", { title: isClosed ? "Open" : "Close" }, icon(isClosed ? "right" : "down"))
-        : element("span.fold");
-    const hasFailed = node.hasFailed || (isClosed && node.hasFailedBelow);
-    const name = element(
-      "div.name",
-      { title: `${span.serviceName}: ${span.operationName}` },
-      fold,
-      mark,
-      node.isOrphan && element("span.orphan", { title: "Its parent is not there" }, "⤷?"),
-      hasFailed && element("span.failed", { title: node.hasFailed ? "Failed" : "One beneath it failed" }, "!"),
-      element("span.service", {}, span.serviceName),
-      element("span.operation", {}, span.operationName || "(no name)"),
-      isClosed && element("span.hint", {}, `+${node.below}`),
-    );
-    name.style.paddingLeft = `${4 + Math.min(node.depth, 40) * 14}px`;
-    const made = element(
-      "div.row",
-      {
-        role: "treeitem",
-        id: node === selected ? "selected-span" : undefined,
-        "aria-level": node.depth + 1,
-        "aria-expanded": node.children.length > 0 ? String(!isClosed) : undefined,
-        "aria-selected": String(node === selected),
-        "aria-label": `${span.serviceName} ${span.operationName}, ${format(span.duration, "ms")}${node.hasFailed ? ", failed" : ""}`,
-        "data-at": at,
-      },
-      name,
-      bar(node, colour),
-    );
-    if (matches && !matches.has(node)) made.classList.add("other");
-    if (node.hasFailed) made.classList.add("broken");
+  function placed(node, at) {
+    const made = row(node, tree, {
+      colour: `var(${colours.get(node.span.serviceName)})`,
+      isClosed: closed.has(node),
+      isSelected: node === selected,
+      isOther: matches !== null && !matches.has(node),
+    });
+    made.dataset.at = String(at);
     made.style.top = `${at * ROW}px`;
     return made;
-  }
-
-  function bar({ span }, colour) {
-    const length = tree.to - tree.from || 1;
-    const left = ((span.startTime - tree.from) / length) * 100;
-    const width = (span.duration / length) * 100;
-    const line = element("div.bar-of-span");
-    Object.assign(line.style, { left: `${left}%`, width: `${width}%`, background: colour });
-    const label = element("span.took", {}, format(span.duration, "ms"));
-    if (left + width < 80) label.style.left = `calc(${left + width}% + 6px)`;
-    else if (left > 20) label.style.right = `calc(${100 - left}% + 6px)`;
-    else {
-      label.style.right = `calc(${100 - left - width}% + 6px)`;
-      label.classList.add("inside");
-    }
-    return element("div.lane", {}, line, label);
   }
 
   function click(event) {
@@ -217,20 +152,18 @@ export function create(body, { link, uid }) {
 
   function select(node) {
     selected = node;
-    const traceLink = (id) => link(`/d/${uid}?var-trace=\${__value.raw}`, id);
-    replace(
-      side,
-      node &&
-        details(node, tree, {
-          close: () => {
-            select(null);
-            scroller.focus();
-          },
-          traceLink,
-        }),
-    );
+    replace(side, node && details(node, tree, { close, traceLink }));
     if (node) reveal(node);
     paint();
+  }
+
+  function close() {
+    select(null);
+    scroller.focus();
+  }
+
+  function traceLink(id) {
+    return link(`/d/${uid}?var-trace=\${__value.raw}`, id);
   }
 
   function reveal(node) {
@@ -266,7 +199,7 @@ export function create(body, { link, uid }) {
       },
       Escape: () => select(null),
     };
-    if (!actions[event.key]) return;
+    if (!actions[event.key] || (event.key === "Escape" && !selected)) return;
     event.preventDefault();
     actions[event.key]();
   }

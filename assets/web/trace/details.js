@@ -1,7 +1,7 @@
 // All that a span brought with it.
 
 import { asText } from "../answer.js";
-import { element, icon } from "../dom.js";
+import { element, iconButton } from "../dom.js";
 import { dateTime, format } from "../format.js";
 import { ownTime, skew } from "./tree.js";
 
@@ -33,11 +33,7 @@ export function details(node, tree, { close, traceLink }) {
       "header",
       {},
       element("h3", {}, span.operationName || "(no name)"),
-      element(
-        "button.control.quiet",
-        { type: "button", title: "Close", "aria-label": "Close the details", onclick: close },
-        icon("close"),
-      ),
+      iconButton("close", "Close the details", close, "control.quiet"),
     ),
     early > 0 &&
       element(
