@@ -9,18 +9,18 @@ export function variable(name) {
   return `--${plain === "light-blue" ? plain : plain.replace(/^light-/, "")}`;
 }
 
-/** A colour as a canvas takes it. @param {string} name a name of the style sheet, or a colour itself */
-export function resolved(name) {
-  if (!name.startsWith("--")) return name;
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#888888";
-}
-
-/** @param {string} colour as `#rrggbb` @param {number} opacity up to 1 */
-export function translucent(colour, opacity) {
-  const alpha = Math.round(opacity * 255)
-    .toString(16)
-    .padStart(2, "0");
-  return /^#[0-9a-f]{6}$/i.test(colour) ? colour + alpha : colour;
+/**
+ * A colour of the style sheet as a canvas takes it, of what is light or dark now.
+ * @param {string} name
+ * @param {number} [opacity]
+ */
+export function resolved(name, opacity = 1) {
+  const probe = document.body.appendChild(document.createElement("span"));
+  probe.style.color = `var(${name})`;
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  const parts = colour.match(/[\d.]+/g) ?? [];
+  return `rgba(${parts.slice(0, 3).join(", ")}, ${opacity})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Lines and bars over time.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { assigned, inOrder, resolved, translucent, variable } from "../colours.js";
+import { assigned, inOrder, resolved, variable } from "../colours.js";
 import { element, replace } from "../dom.js";
 import { fieldOf } from "../fields.js";
 import { clock, day, format } from "../format.js";
@@ -128,12 +128,12 @@ export function create(body, { file, zoom }) {
   }
 
   function line({ name }) {
-    const colour = resolved(shown.colours.get(name));
+    const colour = shown.colours.get(name);
     const opacity = (fieldOf(file, name).custom.fillOpacity ?? 0) / 100;
     return {
       label: name,
-      stroke: colour,
-      fill: opacity > 0 ? translucent(colour, opacity) : undefined,
+      stroke: resolved(colour),
+      fill: opacity > 0 ? resolved(colour, opacity) : undefined,
       width: isBars ? 0 : (field.custom.lineWidth ?? 1) + 0.5,
       spanGaps: Boolean(field.custom.spanNulls),
       paths: isBars ? bars() : undefined,
