@@ -1,6 +1,7 @@
 // A dashboard: its variables and panels, and when they are asked again.
 
 import { Unreachable, query } from "./api.js";
+import { control } from "./controls.js";
 import { element, marked, replace } from "./dom.js";
 import { Panel } from "./panel.js";
 import { interval, resolve } from "./range.js";
@@ -35,6 +36,7 @@ export class Dashboard {
       () => this.scope(100),
       (name, values) => page.go(changed(this.state, { [`var-${name}`]: values })),
     );
+    this.controls = this.variables.all.map((variable) => control(variable, () => this.variables.load(variable)));
     const host = {
       uid: file.uid,
       scope: (points) => this.scope(points),

@@ -35,7 +35,7 @@ export function header(page) {
   const top = element(
     "header.top",
     {},
-    element("a.skip", { href: "#main" }, "Skip to the dashboard"),
+    element("a.skip", { href: "#main", onclick: skip }, "Skip to the dashboard"),
     element(
       "div.bar",
       {},
@@ -52,7 +52,7 @@ export function header(page) {
         picker.element,
         element("div.joined", {}, iconButton("reload", "Reload", page.reload), refresh),
       ),
-      theme((recoloured) => page.recolour(recoloured)),
+      theme(page.recolour),
     ),
     element("div.bar.second", {}, title, variables),
   );
@@ -61,14 +61,14 @@ export function header(page) {
     element: top,
     /** @param {{uid: string, title: string, description: string}[]} dashboards */
     dashboards(dashboards, uid, href) {
-      const links = dashboards.map((one) =>
-        element(
-          "a",
-          { href: href(one.uid), title: one.description, "aria-current": one.uid === uid ? "page" : undefined },
-          one.title.replace(/^Automagik Telemetry /, ""),
-        ),
-      );
-      replace(menu, ...links);
+      // Links that are there stay, so that the one that was followed keeps the focus.
+      if (menu.childElementCount !== dashboards.length) replace(menu, ...dashboards.map(entry));
+      dashboards.forEach((one, at) => {
+        const link = menu.children[at];
+        link.setAttribute("href", href(one.uid));
+        if (one.uid === uid) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      });
     },
     dashboard(file, controls) {
       title.textContent = file.title;
@@ -82,4 +82,14 @@ export function header(page) {
       refresh.value = refreshText;
     },
   };
+}
+
+function entry({ title, description }) {
+  return element("a", { title: description }, title.replace(/^Automagik Telemetry /, ""));
+}
+
+/** For who goes by the keyboard. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }

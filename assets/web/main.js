@@ -55,7 +55,7 @@ async function show(scrolled) {
     shown = new Dashboard(file, { go, unreachable: away });
     place.replaceChildren(shown.element);
     scrollTo(0, 0);
-    top.dashboard(file, shown.variables.controls);
+    top.dashboard(file, shown.controls);
     document.title = `${file.title} · telemetry`;
   }
   const { time, refresh: preset = "" } = shown.file;

@@ -119,8 +119,7 @@ export class Panel {
 
   show(answers, scope) {
     const answer = merge(answers.map(parse));
-    const isEmpty = this.type.isEmpty?.(answer) ?? answer.rows.length === 0;
-    if (isEmpty) {
+    if (answer.rows.length === 0) {
       this.drawn = "";
       this.say("empty", this.renderer.empty?.(scope) ?? "No data in this time range");
       return;
@@ -147,7 +146,7 @@ export class Panel {
 
   say(kind, text) {
     this.element.dataset.state = kind;
-    replace(this.note, ...(typeof text === "string" ? marked(text) : [text]));
+    replace(this.note, ...marked(text));
   }
 
   recolour() {

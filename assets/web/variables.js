@@ -1,10 +1,10 @@
-// The variables of a dashboard: what they are set to, and the controls that set them.
+// The variables of a dashboard, and what they are set to.
 
 import { query } from "./api.js";
-import { element, icon, popup, replace } from "./dom.js";
 import { expand } from "./sql.js";
 
-const ALL = "$__all";
+/** What the address and the files call everything there is. */
+export const ALL = "$__all";
 
 /** @typedef {{text: string, value: string}} Option */
 
@@ -17,7 +17,6 @@ export class Variables {
   constructor(list, scope, set) {
     this.all = list.map((file) => new Variable(file, set));
     this.scope = scope;
-    this.controls = this.all.map((variable) => variable.control((signal) => this.load(variable, signal)));
   }
 
   /** @param {URLSearchParams} parameters */
@@ -42,8 +41,9 @@ export class Variables {
     }
   }
 
-  /** What there is to choose from. @returns {Promise<Option[]>} */
+  /** What there is to choose from. @param {AbortSignal} [signal] @returns {Promise<Option[]>} */
   async load(variable, signal) {
+    if (variable.type !== "query") return variable.options;
     const answer = await query(expand(variable.sql, this.scope()), signal);
     return answer.data
       .map(([value]) => ({ text: String(value), value: String(value) }))
@@ -67,7 +67,9 @@ export class Variable {
     this.chosen = [];
     /** The first of what there is, where nothing is chosen. */
     this.first = null;
+    /** Sets it to some values, or to what it is without any. @type {(values: string[] | null) => void} */
     this.set = (values) => set(this.name, values);
+    /** Tells its control that it was set. */
     this.tell = () => {};
   }
 
@@ -100,109 +102,5 @@ export class Variable {
     const values = this.values();
     const text = values.map((value) => this.options.find((option) => option.value === value)?.text ?? value).join(", ");
     return { values, text, isRaw: this.type === "custom" };
-  }
-
-  control(load) {
-    if (this.type === "textbox") return this.textbox();
-    if (this.type === "custom" && !this.isMulti) return this.select();
-    return this.menu(this.type === "custom" ? async () => this.options : load);
-  }
-
-  textbox() {
-    const input = element("input", { type: "search", spellcheck: "false", autocomplete: "off", name: this.name });
-    const put = () => {
-      const value = input.value.trim();
-      if (value !== this.values()[0]) this.set(value === (this.preset[0] ?? "") ? null : [value]);
-    };
-    input.addEventListener("change", put);
-    input.addEventListener("search", put);
-    this.tell = () => {
-      if (document.activeElement !== input || input.value === "") input.value = this.values()[0] ?? "";
-    };
-    return element("label.variable", {}, element("span", {}, this.label), input);
-  }
-
-  select() {
-    const all = this.hasAll ? [{ text: "All", value: ALL }] : [];
-    const options = [...all, ...this.options].map(({ text, value }) => element("option", { value }, text));
-    const select = element("select", { name: this.name, onchange: () => this.set([select.value]) }, ...options);
-    this.tell = () => (select.value = this.isAll() ? ALL : this.values()[0]);
-    return element("label.variable", {}, element("span", {}, this.label), select);
-  }
-
-  /** A list that may be long, and of which several may be chosen. */
-  menu(load) {
-    const shown = element("span.chosen");
-    const made = popup({ button: [shown, icon("down")], content: (close) => this.list(load, close) });
-    made.opener.setAttribute("aria-label", this.label);
-    this.tell = () => {
-      const { text } = this.choice();
-      shown.textContent = text || "None";
-      made.opener.title = text ?? "";
-      made.opener.setAttribute("aria-label", `${this.label}: ${text || "none"}`);
-    };
-    return element("div.variable", {}, element("span", {}, this.label), made.element);
-  }
-
-  list(load, close) {
-    const entries = element("div.options", { role: "group", "aria-label": this.label }, "Looking…");
-    const filter = element("input", {
-      type: "search",
-      placeholder: "Find",
-      "aria-label": `Find a ${this.label.toLowerCase()}`,
-    });
-    const kind = this.isMulti ? "checkbox" : "radio";
-    let options = [];
-
-    const pick = (value, isOn) => {
-      if (!this.isMulti) {
-        this.set([value]);
-        close();
-        return;
-      }
-      const others = this.isAll() ? [] : this.values().filter((other) => other !== value && other !== "");
-      const values = value === ALL ? [] : isOn ? [...others, value] : others;
-      this.set(values.length > 0 ? values : null);
-      fill();
-    };
-    const entry = ({ text, value }, isOn) => {
-      const input = element("input", {
-        type: kind,
-        name: `choice-${this.name}`,
-        value,
-        onchange: () => pick(value, input.checked),
-      });
-      input.checked = isOn;
-      return element("label.option", {}, input, element("span", {}, text));
-    };
-    const fill = () => {
-      const held = document.activeElement?.closest?.(".options") === entries ? document.activeElement.value : null;
-      const wanted = filter.value.toLowerCase();
-      const chosen = this.isAll() ? [] : this.values().filter((value) => value !== "");
-      const unknown = chosen.filter((value) => !options.some((option) => option.value === value));
-      const found = [...unknown.map((value) => ({ text: value, value })), ...options].filter(({ text }) =>
-        text.toLowerCase().includes(wanted),
-      );
-      const all = this.hasAll && wanted === "" ? [entry({ text: "All", value: ALL }, this.isAll())] : [];
-      const listed = found.slice(0, 500).map((option) => entry(option, chosen.includes(option.value)));
-      const rest =
-        found.length > 500 ? [element("p", {}, `and ${found.length - 500} more: type a part of the name`)] : [];
-      replace(
-        entries,
-        ...all,
-        ...(listed.length > 0 ? listed : [element("p", {}, "None in this time range")]),
-        ...rest,
-      );
-      if (held !== null) [...entries.querySelectorAll("input")].find(({ value }) => value === held)?.focus();
-    };
-    filter.addEventListener("input", fill);
-    load().then(
-      (found) => {
-        options = found;
-        fill();
-      },
-      (error) => replace(entries, element("p.error", {}, error.message)),
-    );
-    return element("div.menu", {}, filter, entries);
   }
 }

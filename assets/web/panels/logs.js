@@ -54,24 +54,27 @@ export function create(body, { file, link }) {
     const text = asText(record.body).replace(ESCAPES, "");
     // To select a part of the text is not to open the line.
     const select = (event) => getSelection().isCollapsed || event.preventDefault();
+    const said = element("span.said", {}, closed(text));
     const summary = element(
       "summary",
       { onclick: select },
       element("time", {}, typeof record.timestamp === "number" ? dateTime(record.timestamp, "millisecond") : ""),
       element("span.level", {}, record.level ?? ""),
-      element("span.said", {}, text === "" ? "(empty)" : text.slice(0, LONG)),
+      said,
     );
     const made = element("details.log", {}, summary);
     made.style.setProperty("--level", `var(${variable(LEVELS[record.level] ?? "gray")})`);
-    made.addEventListener("toggle", () => made.childElementCount === 1 && made.append(opened(record, text)));
+    made.addEventListener("toggle", () => {
+      said.textContent = made.open ? whole(text) : closed(text);
+      if (made.childElementCount === 1) made.append(opened(record));
+    });
     return made;
   }
 
-  function opened(record, text) {
-    const whole = text.length > LONG ? [["body", text]] : [];
+  function opened(record) {
     const others = Object.entries(record).filter(([name]) => !SHOWN.has(name));
     const labels = Object.entries(record.labels ?? {}).sort(([a], [b]) => a.localeCompare(b));
-    const entries = [...whole, ...others, ...labels].filter(([, value]) => asText(value) !== "");
+    const entries = [...others, ...labels].filter(([, value]) => asText(value) !== "");
     if (entries.length === 0) return element("p.hint", {}, "Nothing came with it");
     return element(
       "dl.labels",
@@ -90,4 +93,19 @@ export function create(body, { file, link }) {
     draw,
     empty: () => "No logs in this time range",
   };
+}
+
+/** What a line says while it is closed. */
+function closed(text) {
+  return text === "" ? "(empty)" : text.slice(0, LONG);
+}
+
+/** All that it says; JSON in lines, but with numbers that JavaScript would round as it is. */
+function whole(text) {
+  if (!/^\s*[[{]/.test(text) || /\d{16}/.test(text)) return text === "" ? "(empty)" : text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
 }
