@@ -124,7 +124,7 @@ fn dashboards_are_shown_while_the_stack_runs() {
     assert_eq!(stopped.status, Some(1));
     assert_eq!(stopped.stdout, "");
     assert_snapshot!(stopped.stderr, @"
-    error[unreachable]: the dashboards do not answer at http://127.0.0.1:3000: Connection refused (os error 111)
+    error[unreachable]: the dashboards do not answer at http://127.0.0.1:1: Connection refused (os error 111)
 
     hint: `telemetry start` starts the stack; `telemetry status` shows what runs
     ");

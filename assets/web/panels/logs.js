@@ -28,7 +28,7 @@ const SHOWN = new Set(["timestamp", "body", "level", "labels"]);
 
 export function create(body, { file, link }) {
   const isAscending = file.options?.sortOrder === "Ascending";
-  const scroller = element("div.scroller.logs", { tabindex: "0", role: "region", "aria-label": file.title });
+  const scroller = element("div.scroller.logs", { tabindex: "0", role: "group", "aria-label": file.title });
   /** @type {Map<string, HTMLDetailsElement>} The lines that are there, by what they say. */
   let lines = new Map();
   /** Where the lines' links lead from. */

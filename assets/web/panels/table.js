@@ -23,7 +23,7 @@ export function create(body, { file, link }) {
     );
     const scroller =
       body.querySelector(".scroller") ??
-      element("div.scroller", { tabindex: "0", "aria-label": file.title, role: "region" });
+      element("div.scroller", { tabindex: "0", "aria-label": file.title, role: "group" });
     replace(scroller, table);
     if (!scroller.isConnected) replace(body, scroller);
   }

@@ -24,9 +24,6 @@ export function row(node, tree, { colour, isClosed, isSelected, isOther }) {
       "aria-level": node.depth + 1,
       "aria-expanded": children.length > 0 ? String(!isClosed) : undefined,
       "aria-selected": String(isSelected),
-      "aria-label": [span.serviceName, span.operationName, format(span.duration, "ms"), node.hasFailed && "failed"]
-        .filter(Boolean)
-        .join(", "),
     },
     name(node, colour, isClosed),
     lane(node, tree, colour),
@@ -47,7 +44,7 @@ function name(node, colour, isClosed) {
     element("span.fold", {}, children.length > 0 && icon(isClosed ? "right" : "down")),
     mark,
     node.isOrphan && element("span.orphan", { title: "Its parent is not there" }, "⤷?"),
-    isFailing && element("span.failed", { title: node.hasFailed ? "Failed" : "One beneath it failed" }, "!"),
+    isFailing && failure(node),
     element("span.service", {}, span.serviceName),
     element("span.operation", {}, span.operationName || "(no name)"),
     isClosed && element("span.hint", {}, `+${node.below}`),
@@ -55,6 +52,11 @@ function name(node, colour, isClosed) {
   // However deep it is, some of the name is to be seen.
   made.style.paddingLeft = `min(${4 + node.depth * INDENT}px, calc(var(--names) * 0.6))`;
   return made;
+}
+
+function failure({ hasFailed }) {
+  const title = hasFailed ? "Failed" : "One beneath it failed";
+  return element("span.failed", { role: "img", "aria-label": title, title }, "!");
 }
 
 /** The bar at its place in time, and beside it, where there is room, how long it is. */
