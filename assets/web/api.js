@@ -52,7 +52,7 @@ export async function query(sql, signal) {
     const response = await request("/api/query", { method: "POST", body: sql, signal });
     const text = await response.text();
     try {
-      return { ...JSON.parse(text), text };
+      return JSON.parse(text);
     } catch {
       // ClickHouse had begun to answer when it failed.
       throw new Refused(response.status, /Code: \d+[^]*/.exec(text)?.[0] ?? "The answer is cut short");
