@@ -146,7 +146,7 @@ export class Panel {
 
   say(kind, text) {
     this.element.dataset.state = kind;
-    replace(this.note, ...marked(text));
+    replace(this.note, text !== "" && element("p", {}, ...marked(text)));
   }
 
   recolour() {

@@ -94,7 +94,7 @@ export function create(body, { file, zoom }) {
     return {
       ...size(),
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: { x: { time: true, range: () => [scope.from / 1000, scope.to / 1000] }, y: { range: extent } },
       axes: [
         {
