@@ -15,7 +15,7 @@ export const HOUR = 3_600_000;
 const browser = await chromium.launch({
   executablePath: process.env.TELEMETRY_TEST_BROWSER ?? "/usr/bin/chromium",
   // Without a sandbox, as tests may run as root; and without what it does for itself on the network.
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 after(() => browser.close());
 
