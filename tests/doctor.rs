@@ -86,6 +86,10 @@ fn a_machine_without_anything_is_told_what_would_be_used() {
             "TELEMETRY_CLICKHOUSE_PORT",
             &stack.ports.clickhouse.to_string(),
         )
+        .env(
+            "TELEMETRY_DASHBOARD_PORT",
+            &stack.ports.dashboards.to_string(),
+        )
         .env("TELEMETRY_HEALTH_PORT", &stack.ports.health.to_string())
         .env("TELEMETRY_ENGINE", "embedded");
     let mut settings = stack.snapshot_settings();
@@ -105,13 +109,13 @@ fn a_machine_without_anything_is_told_what_would_be_used() {
         Versions
           ok      this program: telemetry [VERSION]
         Ports
-          ok      OTLP/HTTP [OTLP_HTTP], OTLP/gRPC [OTLP_GRPC], ClickHouse HTTP [CLICKHOUSE], health [HEALTH]: free
+          ok      OTLP/HTTP [OTLP_HTTP], OTLP/gRPC [OTLP_GRPC], ClickHouse HTTP [CLICKHOUSE], dashboards [DASHBOARDS], health [HEALTH]: free
         Disk
           ok      `[HOME]/.local/share/telemetry/telemetry`, for the data of the stack: [SIZE] free
         Memory
           ok      this machine: [SIZE] for the stack, and it may take [SIZE]
         Passwords
-          note    `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD`, `CLICKHOUSE_GRAFANA_PASSWORD`: default, reachable from this machine only (127.0.0.1)
+          note    `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD`, `CLICKHOUSE_GRAFANA_PASSWORD`, `GF_SECURITY_ADMIN_PASSWORD`: default, reachable from this machine only (127.0.0.1)
                   fix: set them in the environment or in `.env`, then `telemetry start`
         Settings
           ok      environment: nothing that is misspelt or leads elsewhere
@@ -139,7 +143,7 @@ fn a_stack_that_runs_is_sound_and_one_that_is_stopped_too() {
         "held by this stack",
         "clock: ClickHouse: agrees",
         "data_path: stack: running",
-        "data_path: 4 endpoints: every one answers",
+        "data_path: 5 endpoints: every one answers",
         "none refused or lost",
         "data_path: last span: began",
         "versions: database: schema version",
@@ -276,9 +280,14 @@ fn default_passwords_on_every_address_are_a_problem_and_ones_own_are_not() {
         problem.contains("0.0.0.0 (`TELEMETRY_HOST`, environment)"),
         "{problem}"
     );
-    let safe = ["", "INGEST_", "GRAFANA_"].iter().fold(run(), |run, user| {
-        run.env(&format!("CLICKHOUSE_{user}PASSWORD"), "secret")
-    });
+    let safe = [
+        "CLICKHOUSE_PASSWORD",
+        "CLICKHOUSE_INGEST_PASSWORD",
+        "CLICKHOUSE_GRAFANA_PASSWORD",
+        "GF_SECURITY_ADMIN_PASSWORD",
+    ]
+    .iter()
+    .fold(run(), |run, password| run.env(password, "secret"));
     let diagnosis = Diagnosis::of(safe);
     diagnosis.assert_sound();
     assert!(!diagnosis.envelope.to_string().contains("secret"));
@@ -505,6 +514,7 @@ fn sound(sandbox: &Sandbox) -> Run<'_> {
         ("TELEMETRY_OTLP_HTTP_PORT", ports.otlp_http.to_string()),
         ("TELEMETRY_OTLP_GRPC_PORT", ports.otlp_grpc.to_string()),
         ("TELEMETRY_CLICKHOUSE_PORT", ports.clickhouse.to_string()),
+        ("TELEMETRY_DASHBOARD_PORT", ports.dashboards.to_string()),
         ("TELEMETRY_HEALTH_PORT", ports.health.to_string()),
     ]
     .iter()

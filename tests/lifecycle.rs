@@ -42,11 +42,13 @@ fn a_stack_is_started_and_stopped_and_each_twice_is_as_good_as_once() {
     OTLP/HTTP        http://127.0.0.1:[OTLP_HTTP]
     OTLP/gRPC        http://127.0.0.1:[OTLP_GRPC]
     ClickHouse HTTP  http://127.0.0.1:[CLICKHOUSE]
+    dashboards       http://127.0.0.1:[DASHBOARDS]
     health           http://127.0.0.1:[HEALTH]
 
     Next:
       telemetry test           sends sample telemetry and finds it again
       eval "$(telemetry env)"  points OpenTelemetry SDKs at the stack
+      telemetry dashboard      shows what came in
       telemetry status         shows how it is
     --- stderr ---
     Engine: embedded (a process on this machine, as no Docker engine answers)
@@ -55,7 +57,7 @@ fn a_stack_is_started_and_stopped_and_each_twice_is_as_good_as_once() {
     assert_stack_snapshot!(stack, stack.start_with("--format json").snapshot(), @r#"
     exit status: 0
     --- stdout ---
-    {"schema_version":1,"command":"start","status":"ok","data":{"project":"telemetry","outcome":"already_running","engine":"embedded","clickhouse_version":"26.7.2.1","endpoints":{"otlp_http":"http://127.0.0.1:[OTLP_HTTP]","otlp_grpc":"http://127.0.0.1:[OTLP_GRPC]","clickhouse_http":"http://127.0.0.1:[CLICKHOUSE]","health":"http://127.0.0.1:[HEALTH]"},"clickhouse_user":"telemetry","data_directory":"[HOME]/.local/share/telemetry/telemetry","elapsed_ms":[MS]},"warnings":[],"error":null}
+    {"schema_version":1,"command":"start","status":"ok","data":{"project":"telemetry","outcome":"already_running","engine":"embedded","clickhouse_version":"26.7.2.1","endpoints":{"otlp_http":"http://127.0.0.1:[OTLP_HTTP]","otlp_grpc":"http://127.0.0.1:[OTLP_GRPC]","clickhouse_http":"http://127.0.0.1:[CLICKHOUSE]","dashboards":"http://127.0.0.1:[DASHBOARDS]","health":"http://127.0.0.1:[HEALTH]"},"clickhouse_user":"telemetry","data_directory":"[HOME]/.local/share/telemetry/telemetry","elapsed_ms":[MS]},"warnings":[],"error":null}
     "#);
     assert_stack_snapshot!(stack, stack.telemetry("stop").snapshot(), @"
     exit status: 0
@@ -116,7 +118,7 @@ fn health_probes_every_endpoint_from_outside() {
     assert_stack_snapshot!(stack, stack.telemetry("health --format json").snapshot(), @r#"
     exit status: 0
     --- stdout ---
-    {"schema_version":1,"command":"health","status":"ok","data":{"healthy":true,"probes":[{"endpoint":"otlp_http","url":"http://127.0.0.1:[OTLP_HTTP]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"otlp_grpc","url":"http://127.0.0.1:[OTLP_GRPC]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"clickhouse_http","url":"http://127.0.0.1:[CLICKHOUSE]","question":"SELECT 1","passed":true,"latency_us":[US],"reason":null},{"endpoint":"health","url":"http://127.0.0.1:[HEALTH]","question":"GET /","passed":true,"latency_us":[US],"reason":null}]},"warnings":[],"error":null}
+    {"schema_version":1,"command":"health","status":"ok","data":{"healthy":true,"probes":[{"endpoint":"otlp_http","url":"http://127.0.0.1:[OTLP_HTTP]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"otlp_grpc","url":"http://127.0.0.1:[OTLP_GRPC]","question":"export of no spans","passed":true,"latency_us":[US],"reason":null},{"endpoint":"clickhouse_http","url":"http://127.0.0.1:[CLICKHOUSE]","question":"SELECT 1","passed":true,"latency_us":[US],"reason":null},{"endpoint":"dashboards","url":"http://127.0.0.1:[DASHBOARDS]","question":"GET /api/health","passed":true,"latency_us":[US],"reason":null},{"endpoint":"health","url":"http://127.0.0.1:[HEALTH]","question":"GET /","passed":true,"latency_us":[US],"reason":null}]},"warnings":[],"error":null}
     "#);
     let ended = stack.telemetry("health --wait").output();
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
@@ -127,7 +129,7 @@ fn health_probes_every_endpoint_from_outside() {
     let ended = run.output();
     assert_eq!(ended.status, Some(4));
     assert!(
-        ended.stderr.contains("1 of 4 probes failed"),
+        ended.stderr.contains("1 of 5 probes failed"),
         "{}",
         ended.stderr
     );
@@ -135,9 +137,9 @@ fn health_probes_every_endpoint_from_outside() {
     stack.telemetry("stop").output();
     let ended = stack.telemetry("health").output();
     assert_eq!(ended.status, Some(4));
-    assert_eq!(ended.stdout.matches("FAILED").count(), 4);
+    assert_eq!(ended.stdout.matches("FAILED").count(), 5);
     assert_snapshot!(ended.stderr, @"
-    error[unhealthy]: 4 of 4 probes failed
+    error[unhealthy]: 5 of 5 probes failed
 
     hint: `telemetry start` starts the stack
     ");
@@ -475,20 +477,21 @@ fn default_passwords_are_not_exposed_to_the_network() {
     assert_snapshot!(sandbox.telemetry("start --host 0.0.0.0").snapshot(), @"
     exit status: 1
     --- stderr ---
-    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD` and `CLICKHOUSE_GRAFANA_PASSWORD`
+    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD`, `CLICKHOUSE_GRAFANA_PASSWORD` and `GF_SECURITY_ADMIN_PASSWORD`
 
-    hint: set `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD` and `CLICKHOUSE_GRAFANA_PASSWORD` in the environment or in `.env`, or leave out `--host`
+    hint: set `CLICKHOUSE_PASSWORD`, `CLICKHOUSE_INGEST_PASSWORD`, `CLICKHOUSE_GRAFANA_PASSWORD` and `GF_SECURITY_ADMIN_PASSWORD` in the environment or in `.env`, or leave out `--host`
     ");
     let run = sandbox.telemetry("start --host 0.0.0.0");
     let run = run
         .env("CLICKHOUSE_PASSWORD", "a")
-        .env("CLICKHOUSE_INGEST_PASSWORD", "b");
+        .env("CLICKHOUSE_INGEST_PASSWORD", "b")
+        .env("CLICKHOUSE_GRAFANA_PASSWORD", "c");
     assert_snapshot!(run.snapshot(), @"
     exit status: 1
     --- stderr ---
-    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_GRAFANA_PASSWORD`
+    error[default_password_exposed]: refusing to listen on `0.0.0.0` with the default `GF_SECURITY_ADMIN_PASSWORD`
 
-    hint: set `CLICKHOUSE_GRAFANA_PASSWORD` in the environment or in `.env`, or leave out `--host`
+    hint: set `GF_SECURITY_ADMIN_PASSWORD` in the environment or in `.env`, or leave out `--host`
     ");
 }
 

@@ -115,6 +115,7 @@ fn start_prints_what_is_shown() {
         (ports.otlp_http, ":4318"),
         (ports.otlp_grpc, ":4317"),
         (ports.clickhouse, ":8123"),
+        (ports.dashboards, ":3000"),
         (ports.health, ":13133"),
     ] {
         printed = printed.replace(&format!(":{port}"), default);

@@ -33,7 +33,7 @@ pub struct StartArgs {
     pub containers: ContainersArgs,
     /// Settings for this start.
     #[command(flatten)]
-    pub settings: SettingsArgs,
+    pub settings: Box<SettingsArgs>,
 }
 
 /// How containers are started, where a stack has any.
@@ -76,7 +76,7 @@ pub struct RestartArgs {
     pub containers: ContainersArgs,
     /// Settings for the new start.
     #[command(flatten)]
-    pub settings: SettingsArgs,
+    pub settings: Box<SettingsArgs>,
 }
 
 /// Arguments of `telemetry update`.

@@ -27,6 +27,9 @@ pub struct SettingsArgs {
     /// Port of ClickHouse over HTTP [default: 8123]
     #[arg(long, value_name = "PORT")]
     pub clickhouse_port: Option<String>,
+    /// Port of the dashboards [default: 3000]
+    #[arg(long, value_name = "PORT")]
+    pub dashboard_port: Option<String>,
     /// Port of the health check [default: 13133]
     #[arg(long, value_name = "PORT")]
     pub health_port: Option<String>,
@@ -53,6 +56,7 @@ impl SettingsArgs {
             (Variable::OtlpHttpPort, &self.otlp_http_port),
             (Variable::OtlpGrpcPort, &self.otlp_grpc_port),
             (Variable::ClickhousePort, &self.clickhouse_port),
+            (Variable::DashboardPort, &self.dashboard_port),
             (Variable::HealthPort, &self.health_port),
             (Variable::RetentionDays, &self.retention_days),
             (Variable::Override, &override_file),

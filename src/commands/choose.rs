@@ -8,9 +8,7 @@ use crate::{
     embedded::library,
     error::Result,
     settings::{EngineChoice, Origin},
-    stack::{
-        ContainerOptions, DockerEngine, EmbeddedEngine, Endpoint, Engine, EngineKind, Project,
-    },
+    stack::{ContainerOptions, DockerEngine, EmbeddedEngine, Engine, EngineKind, Project},
 };
 
 /// The engine that the stack is started on.
@@ -38,9 +36,6 @@ pub(super) async fn engine(
     if let Some(error) = no_docker {
         context.printer.detail(&error.to_string());
     }
-    context
-        .settings
-        .check_exposure(kind.offers(Endpoint::Dashboards))?;
     announce(context, kind, &reason);
     match kind {
         EngineKind::Embedded => Ok(Box::new(with_library(context, project).await?)),

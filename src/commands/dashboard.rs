@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use reqwest::StatusCode;
 use serde::Serialize;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     error::{Code, Failure, Result},
     output::{Output, Screen},
     settings::Variable,
-    stack::{Endpoint, EngineKind, probe},
+    stack::{Endpoint, probe},
 };
 
 /// Where the dashboards are.
@@ -19,68 +20,61 @@ struct Dashboards {
     url: String,
     /// Whether a browser was told to open them.
     opened: bool,
-    user: &'static str,
+    /// Who to log in as, where a login is asked for.
+    user: Option<&'static str>,
 }
 
 /// Why there are no dashboards to open.
 #[derive(Debug, thiserror::Error)]
-enum DashboardError {
-    #[error("a stack on the {0} engine has no dashboards")]
-    NotOffered(EngineKind),
-    #[error("the dashboards do not answer at {url}: {reason}")]
-    Unreachable {
-        url: String,
-        reason: String,
-        start: String,
-    },
+#[error("the dashboards do not answer at {url}: {reason}")]
+struct Unreachable {
+    url: String,
+    reason: String,
+    start: String,
 }
 
-impl Failure for DashboardError {
+impl Failure for Unreachable {
     fn code(&self) -> Code {
         Code::Unreachable
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NotOffered(_) => {
-                "`telemetry query-stats` and `query-traces` show telemetry in the terminal; \
-                 `telemetry restart --engine docker` has Grafana, but not this stack's data"
-                    .to_owned()
-            }
-            Self::Unreachable { start, .. } => {
-                format!("`{start}` starts the stack; `telemetry status` shows what runs")
-            }
-        })
+        let start = &self.start;
+        Some(format!(
+            "`{start}` starts the stack; `telemetry status` shows what runs"
+        ))
     }
 }
 
 /// Runs the command.
 pub(super) async fn run(context: &Context, args: &DashboardArgs) -> Result<()> {
     let endpoints = context.endpoints();
-    if endpoints.port(Endpoint::Dashboards).is_none() {
-        return Err(DashboardError::NotOffered(context.engine_kind()).into());
-    }
     let (http, clickhouse) = (Context::http(), context.clickhouse());
     let probed = probe(&http, &endpoints, &clickhouse, Endpoint::Dashboards).await;
     let url = probed.url;
     if let Some(reason) = probed.reason {
         let start = context.command("start");
-        return Err(DashboardError::Unreachable { url, reason, start }.into());
+        return Err(Unreachable { url, reason, start }.into());
     }
-    let password = &context.settings.grafana_admin_password.value;
-    let password = match Variable::GrafanaAdminPassword.default_value() {
-        Some(default) if default == password.expose() => format!("the password `{default}`"),
-        _ => format!("`{}`", Variable::GrafanaAdminPassword.name()),
-    };
-    context
-        .printer
-        .status(&format!("Log in as `admin` with {password}"));
+    let user = asks_for_login(&http, &url).await.then_some("admin");
+    if let Some(user) = user {
+        let password = &context.settings.grafana_admin_password.value;
+        let password = match Variable::GrafanaAdminPassword.default_value() {
+            Some(default) if default == password.expose() => format!("the password `{default}`"),
+            _ => format!("`{}`", Variable::GrafanaAdminPassword.name()),
+        };
+        context
+            .printer
+            .status(&format!("Log in as `{user}` with {password}"));
+    }
     let opened = !args.print && open(context, &url);
-    context.printer.print(&Dashboards {
-        url,
-        opened,
-        user: "admin",
-    })
+    context.printer.print(&Dashboards { url, opened, user })
+}
+
+/// Whether what there is to see is for users only, as Grafana's list of dashboards is.
+async fn asks_for_login(http: &reqwest::Client, url: &str) -> bool {
+    let answer = http.get(format!("{url}/api/search")).send().await;
+    answer.is_ok_and(|answer| answer.status() == StatusCode::UNAUTHORIZED)
 }
 
 /// Whether a browser was told to open the page; where there is none, the URL will do.

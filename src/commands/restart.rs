@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, args: &RestartArgs) -> Result<()> {
     let patience = args.wait_timeout.0;
     let project = context.settings.project();
     // Whatever can be refused is refused while the stack still runs.
-    context.settings.check_exposure(false)?;
+    context.settings.check_exposure()?;
     let engine = choose::engine(context, &project, &args.containers).await?;
     let kind = engine.kind();
     let desired = context.settings.desired(|endpoint| kind.offers(endpoint));

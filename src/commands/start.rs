@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<()> {
     let started = Instant::now();
     let patience = args.wait_timeout.0;
     let project = context.settings.project();
-    context.settings.check_exposure(false)?;
+    context.settings.check_exposure()?;
     if args.foreground {
         return in_foreground(context, &project, patience, started).await;
     }
@@ -235,7 +235,6 @@ fn describe(
         ("dashboard", "shows what came in"),
         ("status", "shows how it is"),
     ];
-    let is_offered = |name| name != "dashboard" || endpoints.dashboards.is_some();
     Started {
         project: project.name().to_owned(),
         outcome,
@@ -252,7 +251,6 @@ fn describe(
         elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         next: next
             .into_iter()
-            .filter(|(name, _)| is_offered(*name))
             .map(|(name, does)| match name {
                 "env" => (format!("eval \"$({})\"", context.command(name)), does),
                 _ => (context.command(name), does),

@@ -47,7 +47,7 @@ struct Change {
 pub(super) async fn run(context: &Context, args: &UpdateArgs) -> Result<()> {
     let patience = args.wait_timeout.0;
     let project = context.settings.project();
-    context.settings.check_exposure(false)?;
+    context.settings.check_exposure()?;
     let containers = ContainersArgs {
         pull: PullPolicy::Missing,
         keep: args.keep,

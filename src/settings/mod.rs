@@ -164,6 +164,7 @@ impl Settings {
             (Variable::OtlpHttpPort, self.otlp_http_port.value),
             (Variable::OtlpGrpcPort, self.otlp_grpc_port.value),
             (Variable::ClickhousePort, self.clickhouse_port.value),
+            (Variable::DashboardPort, self.dashboard_port.value),
             (Variable::HealthPort, self.health_port.value),
         ];
         for (index, (variable, port)) in ports.into_iter().enumerate() {
@@ -189,7 +190,7 @@ impl Settings {
             clickhouse_http: self.clickhouse_port.value,
             health: self.health_port.value,
             clickhouse_native: Some(self.clickhouse_native_port.value),
-            dashboards: Some(self.dashboard_port.value),
+            dashboards: self.dashboard_port.value,
             collector_metrics: Some(self.collector_metrics_port.value),
         }
     }
@@ -244,24 +245,22 @@ impl Settings {
             .collect()
     }
 
-    /// Refuses to be reachable from other machines with a password that everybody knows; with
-    /// that of the `dashboards`, too, where there are any that ask for one.
+    /// Refuses to be reachable from other machines with a password that everybody knows.
     ///
     /// # Errors
     ///
     /// When it would be.
-    pub fn check_exposure(&self, dashboards: bool) -> Result<(), SettingsError> {
+    pub fn check_exposure(&self) -> Result<(), SettingsError> {
         let host = self.host.value;
-        let passwords = self.default_passwords(dashboards);
+        let passwords = self.default_passwords();
         if host.is_loopback() || passwords.is_empty() {
             return Ok(());
         }
         Err(SettingsError::DefaultPassword { host, passwords })
     }
 
-    /// The passwords that everybody knows; that of the `dashboards` among them, where there are
-    /// any that ask for one.
-    pub fn default_passwords(&self, dashboards: bool) -> Vec<Variable> {
+    /// The passwords that everybody knows.
+    pub fn default_passwords(&self) -> Vec<Variable> {
         [
             (Variable::ClickhousePassword, &self.clickhouse_password),
             (
@@ -272,9 +271,9 @@ impl Settings {
                 Variable::ClickhouseGrafanaPassword,
                 &self.clickhouse_grafana_password,
             ),
+            (Variable::GrafanaAdminPassword, &self.grafana_admin_password),
         ]
         .into_iter()
-        .chain(dashboards.then_some((Variable::GrafanaAdminPassword, &self.grafana_admin_password)))
         .filter(|(variable, setting)| variable.default_value() == Some(setting.value.expose()))
         .map(|(variable, _)| variable)
         .collect()

@@ -27,7 +27,7 @@ fn defaults_are_the_protocols_own_ports_for_this_machine_only() {
             .shown()
             .all(|(_, _, origin)| *origin == Origin::Default)
     );
-    settings.check_exposure(true).unwrap();
+    settings.check_exposure().unwrap();
 }
 
 #[test]
@@ -117,16 +117,14 @@ fn relative_paths_begin_where_the_command_was_given() {
 #[test]
 fn default_passwords_are_not_exposed_to_other_machines() {
     let refusal = |variables: &[(&str, &str)]| {
-        let exposed = resolve(environment(variables))
-            .unwrap()
-            .check_exposure(false);
+        let exposed = resolve(environment(variables)).unwrap().check_exposure();
         exposed.err().map(|error| error.to_string())
     };
     let everywhere = ("TELEMETRY_HOST", "0.0.0.0");
     assert_eq!(
         refusal(&[everywhere, ("CLICKHOUSE_PASSWORD", "x")]).unwrap(),
-        "refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_INGEST_PASSWORD` and \
-         `CLICKHOUSE_GRAFANA_PASSWORD`"
+        "refusing to listen on `0.0.0.0` with the default `CLICKHOUSE_INGEST_PASSWORD`, \
+         `CLICKHOUSE_GRAFANA_PASSWORD` and `GF_SECURITY_ADMIN_PASSWORD`"
     );
     // What counts is the password, not who wrote it.
     assert!(refusal(&[everywhere, ("CLICKHOUSE_PASSWORD", "telemetry_password")]).is_some());
@@ -135,6 +133,7 @@ fn default_passwords_are_not_exposed_to_other_machines() {
         ("CLICKHOUSE_PASSWORD", "x"),
         ("CLICKHOUSE_INGEST_PASSWORD", "y"),
         ("CLICKHOUSE_GRAFANA_PASSWORD", "z"),
+        ("GF_SECURITY_ADMIN_PASSWORD", "a"),
     ];
     assert_eq!(refusal(&changed), None);
     assert_eq!(refusal(&[("TELEMETRY_HOST", "127.9.9.9")]), None);

@@ -144,6 +144,7 @@ impl Variable {
             Self::OtlpHttpPort => "--otlp-http-port",
             Self::OtlpGrpcPort => "--otlp-grpc-port",
             Self::ClickhousePort => "--clickhouse-port",
+            Self::DashboardPort => "--dashboard-port",
             Self::HealthPort => "--health-port",
             Self::RetentionDays => "--retention-days",
             Self::Override => "--override",

@@ -22,6 +22,7 @@ use crate::embedded::supervisor::{
     Supervisor,
 };
 use crate::error::{Code, Failure, Result};
+use crate::settings::Variable;
 
 /// How long an earlier run may take to drain.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(30);
@@ -389,6 +390,7 @@ fn server_spec(desired: &Desired, library: PathBuf) -> ServerSpec {
             otlp_http: listen(Endpoint::OtlpHttp),
             otlp_grpc: listen(Endpoint::OtlpGrpc),
             clickhouse_http: listen(Endpoint::ClickhouseHttp),
+            dashboards: listen(Endpoint::Dashboards),
             health: listen(Endpoint::Health),
         },
         credentials: server::Credentials {
@@ -397,10 +399,19 @@ fn server_spec(desired: &Desired, library: PathBuf) -> ServerSpec {
             ingest_password: credentials.ingest_password,
             grafana_password: credentials.grafana_password,
         },
+        dashboard_password: dashboard_password(desired),
         environment: desired.environment.clone(),
         retention_days: desired.retention_days,
         memory_limit: desired.memory_limit,
     }
+}
+
+/// The password of the dashboards, unless it is the one that everybody knows: then nobody is kept
+/// out by it, and the stack is reached from this machine only.
+fn dashboard_password(desired: &Desired) -> Option<String> {
+    let variable = Variable::GrafanaAdminPassword;
+    let password = desired.variables.get(variable.name())?;
+    (Some(password.as_str()) != variable.default_value()).then(|| password.clone())
 }
 
 /// What the observation says about each service: one server process plays them all.
@@ -433,7 +444,7 @@ fn status(observed: std::io::Result<Observed>) -> StackStatus {
         state,
         reason,
         container_engine: None,
-        services: [Service::Collector, Service::Clickhouse]
+        services: Service::ALL
             .map(|service| service_status(service, state, account))
             .into(),
     }
@@ -446,9 +457,8 @@ fn clickhouse_version(state: &State) -> Option<&str> {
 fn service_status(service: Service, state: RunState, account: Option<&State>) -> ServiceStatus {
     let server = account.and_then(|account| account.server.as_ref());
     let version = match service {
-        Service::Collector => account.map(|account| account.version.clone()),
+        Service::Collector | Service::Grafana => account.map(|account| account.version.clone()),
         Service::Clickhouse => account.and_then(clickhouse_version).map(str::to_owned),
-        Service::Grafana => None,
     };
     ServiceStatus {
         service,

@@ -48,7 +48,7 @@ impl EngineKind {
             Self::Docker => true,
             Self::Embedded => !matches!(
                 endpoint,
-                Endpoint::ClickhouseNative | Endpoint::Dashboards | Endpoint::CollectorMetrics
+                Endpoint::ClickhouseNative | Endpoint::CollectorMetrics
             ),
         }
     }

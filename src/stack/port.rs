@@ -99,7 +99,7 @@ pub fn setting(endpoint: Endpoint) -> &'static str {
         Endpoint::ClickhouseHttp => "`--clickhouse-port` or `TELEMETRY_CLICKHOUSE_PORT`",
         Endpoint::Health => "`--health-port` or `TELEMETRY_HEALTH_PORT`",
         Endpoint::ClickhouseNative => "`TELEMETRY_CLICKHOUSE_NATIVE_PORT`",
-        Endpoint::Dashboards => "`TELEMETRY_DASHBOARD_PORT`",
+        Endpoint::Dashboards => "`--dashboard-port` or `TELEMETRY_DASHBOARD_PORT`",
         Endpoint::CollectorMetrics => "`TELEMETRY_COLLECTOR_METRICS_PORT`",
     }
 }

@@ -133,13 +133,13 @@ async fn handshake(address: SocketAddr, clickhouse: &Client) -> Result<(), Strin
     shaken.map(drop).map_err(|error| told(&error))
 }
 
-/// Grafana's own account of its health.
+/// Grafana's account of its health, or that of the page that stands in its place.
 async fn dashboards(http: &reqwest::Client, url: &str) -> Result<(), String> {
     let body = answered(http.get(format!("{url}/api/health"))).await?;
     if body.contains("\"database\"") {
         return Ok(());
     }
-    Err("what answers is not Grafana".to_owned())
+    Err("what answers is neither Grafana nor the dashboard page".to_owned())
 }
 
 async fn collector_metrics(http: &reqwest::Client, url: &str) -> Result<(), String> {

@@ -111,17 +111,21 @@ pub struct Endpoints {
     pub otlp_grpc: u16,
     /// The port of ClickHouse's HTTP interface.
     pub clickhouse_http: u16,
+    /// The port of the dashboards, which records of older versions do not have.
+    #[serde(default = "usual_dashboards")]
+    pub dashboards: u16,
     /// The port of the health check.
     pub health: u16,
     /// The port of ClickHouse's own protocol, where it is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clickhouse_native: Option<u16>,
-    /// The port of the dashboards, where they are offered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dashboards: Option<u16>,
     /// The port of the collector's metrics of itself, where they are offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collector_metrics: Option<u16>,
+}
+
+const fn usual_dashboards() -> u16 {
+    3000
 }
 
 impl Default for Endpoints {
@@ -132,9 +136,9 @@ impl Default for Endpoints {
             otlp_http: 4318,
             otlp_grpc: 4317,
             clickhouse_http: 8123,
+            dashboards: usual_dashboards(),
             health: 13133,
             clickhouse_native: None,
-            dashboards: None,
             collector_metrics: None,
         }
     }
@@ -152,7 +156,6 @@ impl Endpoints {
     pub fn only(mut self, offered: impl Fn(Endpoint) -> bool) -> Self {
         let optional = [
             (Endpoint::ClickhouseNative, &mut self.clickhouse_native),
-            (Endpoint::Dashboards, &mut self.dashboards),
             (Endpoint::CollectorMetrics, &mut self.collector_metrics),
         ];
         for (endpoint, port) in optional {
@@ -195,7 +198,7 @@ impl Endpoints {
             Endpoint::OtlpGrpc => Some(self.otlp_grpc),
             Endpoint::ClickhouseHttp => Some(self.clickhouse_http),
             Endpoint::ClickhouseNative => self.clickhouse_native,
-            Endpoint::Dashboards => self.dashboards,
+            Endpoint::Dashboards => Some(self.dashboards),
             Endpoint::Health => Some(self.health),
             Endpoint::CollectorMetrics => self.collector_metrics,
         }

@@ -17,14 +17,14 @@ pub const PASSWORD: &str = "telemetry_password";
 /// A stack of the benchmark's own; it is stopped and removed with this value.
 pub struct Stack {
     home: TempDir,
-    ports: [u16; 4],
+    ports: [u16; 5],
     runtime: Runtime,
     clickhouse: Client,
 }
 
 impl Stack {
     pub fn new() -> Self {
-        let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let listeners = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://127.0.0.1:{}", ports[2]);
@@ -49,12 +49,13 @@ impl Stack {
     /// Starts it, and says how long that took.
     pub fn start(&mut self) -> Duration {
         let start = Instant::now();
-        let [grpc, http, clickhouse, health] = self.ports.map(|port| port.to_string());
+        let [grpc, http, clickhouse, dashboards, health] = self.ports.map(|port| port.to_string());
         let flags = [
             ["--engine", "embedded"],
             ["--otlp-grpc-port", &grpc],
             ["--otlp-http-port", &http],
             ["--clickhouse-port", &clickhouse],
+            ["--dashboard-port", &dashboards],
             ["--health-port", &health],
         ];
         self.telemetry("start", flags.as_flattened());

@@ -36,8 +36,13 @@ impl Clients {
     /// Node, with the packages of `package.json`.
     pub fn node(&self) -> Command {
         let mut command = Command::new("node");
-        command.env("NODE_PATH", self.directory.join("node/node_modules"));
+        command.env("NODE_PATH", self.node_modules());
         command
+    }
+
+    /// Those packages.
+    pub fn node_modules(&self) -> PathBuf {
+        self.directory.join("node/node_modules")
     }
 
     /// A program of the Go module, which is built first, in the environment of the tests.

@@ -18,6 +18,7 @@ pub struct Ports {
     pub otlp_http: u16,
     pub otlp_grpc: u16,
     pub clickhouse: u16,
+    pub dashboards: u16,
     pub health: u16,
 }
 
@@ -29,13 +30,14 @@ impl Ports {
         let bind = || TcpListener::bind(("127.0.0.1", rand::random_range(10_000..32_768)));
         let free = || std::iter::repeat_with(bind).flatten().next();
         // Held together, so that they differ.
-        let listeners: [TcpListener; 4] = std::array::from_fn(|_| free().expect("it has no end"));
-        let [otlp_http, otlp_grpc, clickhouse, health] =
+        let listeners: [TcpListener; 5] = std::array::from_fn(|_| free().expect("it has no end"));
+        let [otlp_http, otlp_grpc, clickhouse, dashboards, health] =
             listeners.map(|listener| listener.local_addr().expect("it is bound").port());
         Self {
             otlp_http,
             otlp_grpc,
             clickhouse,
+            dashboards,
             health,
         }
     }
@@ -43,8 +45,9 @@ impl Ports {
     /// The flags of `start` that set them.
     pub fn flags(self) -> String {
         format!(
-            "--otlp-http-port {} --otlp-grpc-port {} --clickhouse-port {} --health-port {}",
-            self.otlp_http, self.otlp_grpc, self.clickhouse, self.health
+            "--otlp-http-port {} --otlp-grpc-port {} --clickhouse-port {} --dashboard-port {} \
+             --health-port {}",
+            self.otlp_http, self.otlp_grpc, self.clickhouse, self.dashboards, self.health
         )
     }
 }
@@ -142,6 +145,11 @@ impl Stack {
         text.strip_suffix('\n').unwrap_or(&text).to_owned()
     }
 
+    /// A URL on the port of the dashboards.
+    pub fn dashboards_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports.dashboards)
+    }
+
     /// A URL on the port of the health check.
     pub fn health_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.ports.health)
@@ -185,6 +193,7 @@ impl Stack {
             (self.ports.otlp_http, "[OTLP_HTTP]"),
             (self.ports.otlp_grpc, "[OTLP_GRPC]"),
             (self.ports.clickhouse, "[CLICKHOUSE]"),
+            (self.ports.dashboards, "[DASHBOARDS]"),
             (self.ports.health, "[HEALTH]"),
         ] {
             settings.add_filter(&format!(r"\b{port}\b"), name);

@@ -1,12 +1,11 @@
 //! Whether passwords are those that everybody knows.
 
 use super::Patient;
-use crate::stack::{Endpoint, Finding, Topic};
+use crate::stack::{Finding, Topic};
 
 pub(super) fn finding(patient: &Patient<'_>) -> Finding {
-    let has_dashboards = patient.engine.kind().offers(Endpoint::Dashboards);
     let settings = &patient.context.settings;
-    let defaults = settings.default_passwords(has_dashboards);
+    let defaults = settings.default_passwords();
     let host = patient.desired.endpoints.host;
     if defaults.is_empty() {
         return Finding::ok(Topic::Passwords, "passwords", "none is a default");

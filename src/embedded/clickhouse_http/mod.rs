@@ -23,4 +23,5 @@ pub mod sql;
 mod users;
 
 pub use limits::Limits;
-pub use server::serve;
+pub use outgoing::AnswerBody;
+pub use server::Interface;

@@ -64,6 +64,7 @@ impl AnswerBody {
     }
 
     /// Stops the statement when the body is dropped before its end.
+    #[must_use]
     pub fn guarded_by(mut self, statement: CancelOnDrop) -> Self {
         self.statement = Some(statement);
         self

@@ -56,73 +56,89 @@ pub struct Shared {
     pub display_name: String,
 }
 
-/// Serves ClickHouse's HTTP interface until `shutdown`; then lets statements under way finish
-/// within the limits, those that only read within a moment, and stops the rest.
-pub async fn serve(
-    engine: Engine,
-    credentials: &Credentials,
-    limits: Limits,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) {
-    let shared = Arc::new(Shared {
-        users: Users::new(credentials),
-        running: Running::new(engine.clone()),
-        sessions: Sessions::new(limits.sessions),
-        slots: Arc::new(Semaphore::new(limits.running)),
-        waiting: Semaphore::new(limits.waiting),
-        display_name: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        engine,
-        limits,
-    });
-    let service = {
-        let shared = Arc::clone(&shared);
-        move |request| answer(Arc::clone(&shared), request)
-    };
-    let answering = connection::serve(
-        listener,
-        Protocol::Http,
-        limits.connections,
-        shutdown.clone(),
-        service,
-    );
-    let stopping = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(limits.last_reads).await;
-        shared.running.cancel_reads();
-        std::future::pending::<()>().await;
-    };
-    let forgetting = async {
-        loop {
-            tokio::time::sleep(SESSION_CHECK).await;
-            shared.sessions.forget_expired();
-        }
-    };
-    tokio::select! {
-        () = answering => {}
-        () = forgetting => {}
-        () = stopping => {}
+/// ClickHouse's HTTP interface. Clones are the same interface.
+#[derive(Clone)]
+pub struct Interface(Arc<Shared>);
+
+impl Interface {
+    /// The interface to an engine, for the three users of a stack.
+    pub fn new(engine: Engine, credentials: &Credentials, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            users: Users::new(credentials),
+            running: Running::new(engine.clone()),
+            sessions: Sessions::new(limits.sessions),
+            slots: Arc::new(Semaphore::new(limits.running)),
+            waiting: Semaphore::new(limits.waiting),
+            display_name: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
+            engine,
+            limits,
+        }))
     }
-    // The engine must not go while a statement runs in it.
-    let all = u32::try_from(limits.running).expect("they are few");
-    let _ = timeout(LAST_STATEMENTS, shared.slots.acquire_many(all)).await;
+
+    /// Serves it until `shutdown`; then lets requests under way finish within the limits.
+    pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
+        let interface = self.clone();
+        let service = move |request| {
+            let interface = interface.clone();
+            async move { Ok::<_, Infallible>(answer(&interface.0, request).await) }
+        };
+        let bounds = self.0.limits.connections;
+        connection::serve(listener, Protocol::Http, bounds, shutdown, service).await;
+    }
+
+    /// Answers a request whose sender is known without its head saying so.
+    pub async fn answer_to<B>(&self, role: Role, request: Request<B>) -> Response<AnswerBody>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let (head, body) = request.into_parts();
+        statement(&self.0, &head, body, Some(role)).await
+    }
+
+    /// Forgets sessions when their time is over, and at `shutdown` stops, after a moment, the
+    /// statements that only read. Goes on for as long as it is polled.
+    pub async fn look_after(&self, shutdown: CancellationToken) -> Infallible {
+        let stopping = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(self.0.limits.last_reads).await;
+            self.0.running.cancel_reads();
+            std::future::pending().await
+        };
+        let forgetting = async {
+            loop {
+                tokio::time::sleep(SESSION_CHECK).await;
+                self.0.sessions.forget_expired();
+            }
+        };
+        tokio::select! {
+            never = forgetting => never,
+            never = stopping => never,
+        }
+    }
+
+    /// Waits for the last statements once nothing is served any more: the engine must not go
+    /// while one runs in it.
+    pub async fn finish(&self) {
+        let all = u32::try_from(self.0.limits.running).expect("they are few");
+        let _ = timeout(LAST_STATEMENTS, self.0.slots.acquire_many(all)).await;
+    }
 }
 
-async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Answer, Infallible>
+async fn answer<B>(shared: &Arc<Shared>, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     let (head, body) = request.into_parts();
     let named = head.uri.query().is_some();
     let reads = matches!(head.method, Method::GET | Method::HEAD);
-    Ok(match (head.uri.path(), &head.method) {
+    match (head.uri.path(), &head.method) {
         ("/ping" | "/replicas_status", _) => plain(StatusCode::OK, "Ok.\n"),
         ("/", _) if reads && !named => plain(StatusCode::OK, "Ok.\n"),
         ("/", &Method::GET | &Method::HEAD | &Method::POST) => {
-            statement(&shared, &head, body, reads).await
+            statement(shared, &head, body, None).await
         }
         ("/", _) => {
             discard(body);
@@ -136,7 +152,7 @@ where
             let text = format!("There is no handle {path}\n\nUse / or /ping for health checks.\n");
             plain(StatusCode::NOT_FOUND, text)
         }
-    })
+    }
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
@@ -147,8 +163,8 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// Answers a request that has a statement.
-async fn statement<B>(shared: &Arc<Shared>, head: &Parts, body: B, reads: bool) -> Answer
+/// Answers a request that has a statement, from somebody who is known already or says who it is.
+async fn statement<B>(shared: &Arc<Shared>, head: &Parts, body: B, sender: Option<Role>) -> Answer
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
@@ -158,7 +174,7 @@ where
         version: shared.engine.version().to_owned(),
         framed: false,
     };
-    let examined = match examine(shared, head, &mut naming) {
+    let examined = match examine(shared, head, sender, &mut naming) {
         Ok(examined) => examined,
         Err(refused) => {
             discard(body);
@@ -195,7 +211,7 @@ where
     let job = Job {
         shared: Arc::clone(shared),
         role: examined.role,
-        reads,
+        reads: matches!(head.method, Method::GET | Method::HEAD),
         accepted: accepted.and_then(Encoding::for_response),
         encoding: examined.encoding,
         form: examined.form,
@@ -225,7 +241,12 @@ struct Examined {
 }
 
 /// Who asks, for what, and what the body is; takes the client's identifier over.
-fn examine(shared: &Shared, head: &Parts, naming: &mut Head) -> Result<Examined, Refused> {
+fn examine(
+    shared: &Shared,
+    head: &Parts,
+    sender: Option<Role>,
+    naming: &mut Head,
+) -> Result<Examined, Refused> {
     let mut options = Options::parse(head.uri.query().unwrap_or_default().as_bytes())?;
     naming.framed = options.compress;
     let text = |name| text(&head.headers, name);
@@ -238,7 +259,10 @@ fn examine(shared: &Shared, head: &Parts, naming: &mut Head) -> Result<Examined,
     if let Some(id) = &options.query_id {
         naming.query_id.clone_from(id);
     }
-    let role = shared.users.authenticate(&head.headers, &options)?;
+    let role = match sender {
+        Some(role) => role,
+        None => shared.users.authenticate(&head.headers, &options)?,
+    };
     let encoding = text(header::CONTENT_ENCODING.as_str()).unwrap_or_default();
     let encoding = Encoding::of_request(&encoding)?;
     let media_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();

@@ -1,23 +1,23 @@
 //! Who may come in, and how they say who they are.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{HeaderMap, header};
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
 
 use super::{
     exception::{Exception, Kind},
     request::Options,
 };
-use crate::embedded::{chdb::Role, server::Credentials};
+use crate::embedded::{
+    chdb::Role,
+    login::{Login, PasswordHash},
+    server::Credentials,
+};
 
 /// The users of the interface.
 pub struct Users([User; 3]);
 
 struct User {
     name: String,
-    /// Hashes are of one length, so comparing them tells nothing of the password's.
-    password: [u8; 32],
+    password: PasswordHash,
     role: Role,
 }
 
@@ -44,7 +44,7 @@ impl Users {
     pub fn new(credentials: &Credentials) -> Self {
         let user = |name: &str, password: &str, role| User {
             name: name.to_owned(),
-            password: hash(password.as_bytes()),
+            password: PasswordHash::of(password.as_bytes()),
             role,
         };
         Self([
@@ -70,22 +70,23 @@ impl Users {
                 anonymous: false,
             });
         }
-        let (name, password) = claims.first().cloned().unwrap_or_default();
-        let hash = hash(&password);
+        let login = claims.first().cloned().unwrap_or_default();
         // Every user is looked at, whoever is named.
         let mut role = None;
         for user in &self.0 {
-            let named = Choice::from(u8::from(user.name.as_bytes() == name));
-            if bool::from(named & user.password.ct_eq(&hash)) {
+            if login.is(user.name.as_bytes(), &user.password) {
                 role = Some(user.role);
             }
         }
         role.ok_or_else(|| {
-            let name = if name.is_empty() { b"default".into() } else { name };
+            let name = match &login.name[..] {
+                b"" => b"default",
+                name => name,
+            };
             Refused {
                 exception: Kind::AuthenticationFailed.exception(format!(
                     "{}: Authentication failed: password is incorrect, or there is no user with such name",
-                    String::from_utf8_lossy(&name)
+                    String::from_utf8_lossy(name)
                 )),
                 anonymous: claims.is_empty(),
             }
@@ -93,39 +94,27 @@ impl Users {
     }
 }
 
-/// The names and passwords that a request gives.
-fn claims(headers: &HeaderMap, options: &Options) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// Who a request says that it is from.
+fn claims(headers: &HeaderMap, options: &Options) -> Vec<Login> {
     let header = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
     let mut claims = Vec::new();
     let (user, key) = (header("x-clickhouse-user"), header("x-clickhouse-key"));
+    let mut claim = |name: Option<Vec<u8>>, password: Option<Vec<u8>>| {
+        claims.push(Login {
+            name: name.unwrap_or_default(),
+            password: password.unwrap_or_default(),
+        });
+    };
     if user.is_some() || key.is_some() {
-        claims.push((user.unwrap_or_default(), key.unwrap_or_default()));
-    }
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        claims.push(basic(value.as_bytes()).unwrap_or_default());
+        claim(user, key);
     }
     if options.user.is_some() || options.password.is_some() {
-        claims.push((
-            options.user.clone().unwrap_or_default(),
-            options.password.clone().unwrap_or_default(),
-        ));
+        claim(options.user.clone(), options.password.clone());
+    }
+    if headers.contains_key(header::AUTHORIZATION) {
+        claims.push(Login::from_headers(headers).unwrap_or_default());
     }
     claims
-}
-
-fn basic(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let value = std::str::from_utf8(value).ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
-    let colon = decoded.iter().position(|&byte| byte == b':')?;
-    Some((decoded[..colon].to_vec(), decoded[colon + 1..].to_vec()))
-}
-
-fn hash(password: &[u8]) -> [u8; 32] {
-    Sha256::digest(password).into()
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use super::health::Health;
 use super::{ServerError, ServerSpec, Sockets, readiness};
 use crate::embedded::chdb::Engine;
-use crate::embedded::clickhouse_http;
+use crate::embedded::clickhouse_http::{self, Interface};
 use crate::embedded::receiver::{
     EngineWriter, Limits, Listeners, LogRows, MetricRows, Receiver, ReceiverError, TraceRows,
 };
+use crate::embedded::web::Dashboards;
 
 /// Serves everything until `shutdown`, calling `ready` once every endpoint answers; then stops
 /// accepting, drains, and returns when what was received is stored.
@@ -42,16 +43,27 @@ pub(super) async fn serve(
         let ended = part_ended("the receiver", &stop);
         stored.map_err(ServerError::from).and(ended)
     };
-    let querying = async {
-        clickhouse_http::serve(
-            engine.clone(),
-            &spec.credentials,
-            clickhouse_http::Limits::default(),
-            sockets.clickhouse_http,
-            stop.clone(),
-        )
-        .await;
+    let limits = clickhouse_http::Limits::default();
+    let clickhouse = Interface::new(engine.clone(), &spec.credentials, limits);
+    let answering = async {
+        clickhouse
+            .serve(sockets.clickhouse_http, stop.clone())
+            .await;
         part_ended("ClickHouse's HTTP interface", &stop)
+    };
+    let drawing = async {
+        let dashboards = Dashboards::new(clickhouse.clone(), spec.dashboard_password.as_deref());
+        dashboards.serve(sockets.dashboards, stop.clone()).await;
+        part_ended("the dashboards", &stop)
+    };
+    let querying = async {
+        let served = async { tokio::join!(answering, drawing) };
+        let (answered, drawn) = tokio::select! {
+            served = served => served,
+            never = clickhouse.look_after(stop.clone()) => match never {},
+        };
+        clickhouse.finish().await;
+        answered.and(drawn)
     };
     let storing = async {
         let (stored, queried) = tokio::join!(receiving, querying);
@@ -103,6 +115,7 @@ struct AsyncSockets {
     otlp_http: TcpListener,
     otlp_grpc: TcpListener,
     clickhouse_http: TcpListener,
+    dashboards: TcpListener,
     health: TcpListener,
 }
 
@@ -112,6 +125,7 @@ impl Sockets {
             otlp_http: TcpListener::from_std(self.otlp_http)?,
             otlp_grpc: TcpListener::from_std(self.otlp_grpc)?,
             clickhouse_http: TcpListener::from_std(self.clickhouse_http)?,
+            dashboards: TcpListener::from_std(self.dashboards)?,
             health: TcpListener::from_std(self.health)?,
         })
     }

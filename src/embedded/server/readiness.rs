@@ -30,6 +30,7 @@ pub(super) async fn wait_for_all(listen: &Listen) -> io::Result<()> {
         answers(listen.otlp_http, HTTP1_HELLO),
         answers(listen.otlp_grpc, HTTP2_HELLO),
         answers(listen.clickhouse_http, HTTP1_HELLO),
+        answers(listen.dashboards, HTTP1_HELLO),
         answers(listen.health, HTTP1_HELLO),
     )?;
     Ok(())

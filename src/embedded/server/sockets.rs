@@ -15,6 +15,8 @@ pub struct Sockets {
     pub otlp_grpc: TcpListener,
     /// ClickHouse's HTTP interface.
     pub clickhouse_http: TcpListener,
+    /// The dashboards.
+    pub dashboards: TcpListener,
     /// The health check.
     pub health: TcpListener,
 }
@@ -44,6 +46,7 @@ impl Sockets {
             otlp_http: bind(listen.otlp_http)?,
             otlp_grpc: bind(listen.otlp_grpc)?,
             clickhouse_http: bind(listen.clickhouse_http)?,
+            dashboards: bind(listen.dashboards)?,
             health: bind(listen.health)?,
         })
     }

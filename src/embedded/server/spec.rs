@@ -15,6 +15,8 @@ pub struct ServerSpec {
     pub listen: Listen,
     /// Who may do what.
     pub credentials: Credentials,
+    /// What the dashboards ask for before they show anything; nothing where everybody knows it.
+    pub dashboard_password: Option<String>,
     /// The environment of telemetry that does not name one.
     pub environment: String,
     /// How many days telemetry is kept.
@@ -32,6 +34,8 @@ pub struct Listen {
     pub otlp_grpc: SocketAddr,
     /// ClickHouse's HTTP interface.
     pub clickhouse_http: SocketAddr,
+    /// The dashboards.
+    pub dashboards: SocketAddr,
     /// The health check.
     pub health: SocketAddr,
 }

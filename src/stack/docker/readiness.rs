@@ -138,9 +138,6 @@ impl Probes {
 
     /// Grafana is up before its data source is: that needs a plugin, and ClickHouse.
     async fn probe_grafana(&self) -> Result<(), String> {
-        if self.desired.endpoints.dashboards.is_none() {
-            return Ok(());
-        }
         let url = self.desired.endpoints.url(Endpoint::Dashboards);
         self.get(&format!("{url}/api/health"), "\"database\"")
             .await?;

@@ -10,7 +10,7 @@ use telemetry::{
     clickhouse::schema::statements,
     embedded::{
         chdb::{Engine, EngineOptions, Library},
-        clickhouse_http::{self, Limits},
+        clickhouse_http::{Interface, Limits},
         server::Credentials,
     },
 };
@@ -86,19 +86,18 @@ fn boot(library: &Path) -> Result<Engine, Box<dyn std::error::Error>> {
     Ok(Engine::boot(Library::load(library)?, &options)?)
 }
 
-fn serve(
+async fn serve(
     engine: &Engine,
     credentials: &Credentials,
     listener: TcpListener,
     shutdown: CancellationToken,
-) -> impl Future<Output = ()> {
-    clickhouse_http::serve(
-        engine.clone(),
-        credentials,
-        Limits::default(),
-        listener,
-        shutdown,
-    )
+) {
+    let interface = Interface::new(engine.clone(), credentials, Limits::default());
+    tokio::select! {
+        () = interface.serve(listener, shutdown.clone()) => {}
+        never = interface.look_after(shutdown) => match never {},
+    }
+    interface.finish().await;
 }
 
 /// IPv6 and with it IPv4, or only that where a container has nothing else.
