@@ -76,6 +76,18 @@ export function stacked(lines) {
 }
 
 /**
+ * The indexes of values that have no neighbour to be joined to by a line.
+ * @param {(number | null)[]} values
+ * @param {boolean} isJoined whether a line leads over what is missing
+ */
+export function lonely(values, isJoined) {
+  const known = values.flatMap((value, at) => (value === null ? [] : [at]));
+  if (isJoined) return known.length === 1 ? known : [];
+  const isKnown = (at) => typeof values[at] === "number";
+  return known.filter((at) => !isKnown(at - 1) && !isKnown(at + 1));
+}
+
+/**
  * Seconds from one point to the next: the largest step that all of them are on, which is more than
  * was asked for where a query has coarser steps.
  * @param {number[]} times

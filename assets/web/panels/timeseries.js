@@ -5,7 +5,7 @@ import { assigned, inOrder, resolved, variable } from "../colours.js";
 import { element, replace } from "../dom.js";
 import { fieldOf } from "../fields.js";
 import { clock, day, format } from "../format.js";
-import { shape, stacked, step } from "../series.js";
+import { lonely, shape, stacked, step } from "../series.js";
 import { legend } from "./legend.js";
 import { tooltip } from "./tooltip.js";
 
@@ -137,8 +137,14 @@ export function create(body, { file, zoom }) {
       width: isBars ? 0 : (field.custom.lineWidth ?? 1) + 0.5,
       spanGaps: Boolean(field.custom.spanNulls),
       paths: isBars ? bars() : undefined,
-      points: { show: isBars ? false : undefined, size: 5 },
+      points: isBars ? { show: false } : { size: 5, filter: unjoined },
     };
+  }
+
+  /** The points to draw where there is no room for all: those that no line leads to. */
+  function unjoined(u, at, hasRoom) {
+    const found = hasRoom ? [] : lonely(u.data[at], u.series[at].spanGaps);
+    return found.length > 0 ? found : null;
   }
 
   /** Each bar is as wide as the time it stands for, but for a gap to the next. */

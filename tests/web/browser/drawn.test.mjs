@@ -54,6 +54,20 @@ test("what is shown is what ClickHouse says", async (t) => {
   assert.equal(await number("Errors"), String(errors));
 });
 
+test("a value that stands alone is seen", async (t) => {
+  // Two lines, each of one value; the other one's is so near that there is no room for points.
+  const page = await open(t, `/d/telemetry-metrics?var-metric=memory&var-attribute=route&${during(BEGIN - HOUR, BEGIN + 15_000)}`);
+  const graph = await panel(page, "memory");
+  assert.equal(await graph.locator(".legend button").count(), 2);
+  // Axes and their numbers are grey.
+  const coloured = await graph.locator("canvas").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = Array.from({ length: data.length / 4 }, (_, pixel) => data.subarray(4 * pixel, 4 * pixel + 3));
+    return pixels.filter((colours) => Math.max(...colours) - Math.min(...colours) > 60).length;
+  });
+  assert.ok(coloured > 10, `${coloured} pixels`);
+});
+
 test("a phone shows it all in one column", async (t) => {
   const page = await open(t, `/d/telemetry-overview?${RANGES["six hours"]}`, { viewport: { width: 390, height: 800 } });
   await panel(page, "Duration");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { kindOf, merge, parse } from "../../../assets/web/answer.js";
-import { shape, stacked, step } from "../../../assets/web/series.js";
+import { lonely, shape, stacked, step } from "../../../assets/web/series.js";
 
 function answer(meta, data) {
   return parse({ meta: Object.entries(meta).map(([name, type]) => ({ name, type })), data });
@@ -71,6 +71,13 @@ test("a line is stacked on those before it", () => {
     ],
   );
   assert.deepEqual(stacked([]), []);
+});
+
+test("a value without a neighbour has no line", () => {
+  assert.deepEqual(lonely([null, 1, null, 2, 3, null, 4], false), [1, 6]);
+  assert.deepEqual(lonely([null, 1, null, 2], true), []);
+  assert.deepEqual(lonely([null, 0, null], true), [1]);
+  assert.deepEqual(lonely([], true), []);
 });
 
 test("points are as far apart as all of them allow", () => {
