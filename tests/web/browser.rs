@@ -54,9 +54,9 @@ fn a_stack_without_telemetry_says_how_to_send_some() {
 }
 
 #[test]
-fn the_page_waits_for_a_stack_that_is_away() {
+fn commands_and_the_page_go_together() {
     let Some(stack) = Stack::start() else {
         return;
     };
-    on_the_page_of(&stack, "away.test.mjs");
+    on_the_page_of(&stack, "commands.test.mjs");
 }

@@ -72,12 +72,17 @@ pub async fn run(context: &Context, args: &TestArgs) -> Result<()> {
         .await?;
     drop(progress);
 
-    let next = format!("query-traces --trace {}", scenario.first_trace_id());
+    let trace = scenario.first_trace_id();
+    let dashboards = settings.endpoints().url(Endpoint::Dashboards);
+    let next = [
+        context.command(&format!("query-traces --trace {trace}")),
+        format!("{dashboards}/d/telemetry-traces?var-trace={trace}"),
+    ];
     let report = Report::new(
         Run {
             protocol,
             scenario: &scenario,
-            next: context.command(&next),
+            next,
         },
         &delivery,
         &arrived,

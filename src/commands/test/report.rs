@@ -18,8 +18,8 @@ pub struct Run<'a> {
     pub protocol: Protocol,
     /// What was sent.
     pub scenario: &'a Scenario,
-    /// The command that shows a trace of it.
-    pub next: String,
+    /// What shows a trace of it: a command, and an address for a browser.
+    pub next: [String; 2],
 }
 
 /// What `telemetry test` found.
@@ -34,7 +34,7 @@ pub struct Report {
     sending_ms: u64,
     signals: BTreeMap<&'static str, SignalReport>,
     #[serde(skip)]
-    next: String,
+    next: [String; 2],
 }
 
 /// What became of one signal.
@@ -151,7 +151,11 @@ impl Output for Report {
             )?;
         }
         if self.problem().is_none() {
-            writeln!(screen, "\nLook at one of the traces:\n  {}", self.next)?;
+            let [command, address] = &self.next;
+            writeln!(
+                screen,
+                "\nLook at one of the traces:\n  {command}\n  {address}"
+            )?;
         }
         Ok(())
     }
@@ -201,7 +205,10 @@ mod tests {
         let run = Run {
             protocol: Protocol::HttpProtobuf,
             scenario: &scenario,
-            next: "telemetry --project shop query-traces --trace 0123".to_owned(),
+            next: [
+                "telemetry --project shop query-traces --trace 0123".to_owned(),
+                "http://127.0.0.1:3000/d/telemetry-traces?var-trace=0123".to_owned(),
+            ],
         };
         Report::new(run, &delivery, &arrived)
     }

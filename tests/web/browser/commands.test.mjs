@@ -1,11 +1,19 @@
-// A stack that is stopped while somebody looks.
+// A stack that somebody looks at who also gives it commands.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { open, panel } from "./browser.mjs";
+import { PAGE, open, panel } from "./browser.mjs";
 
 const telemetry = (...words) => execFileSync("telemetry", words, { stdio: ["ignore", "pipe", "pipe"] });
+
+test("the address that `telemetry test` gives shows a trace of it", async (t) => {
+  const said = String(telemetry("test"));
+  const [address] = said.match(/http:\S+/);
+  assert.ok(address.startsWith(PAGE), said);
+  const page = await open(t, address.slice(PAGE.length));
+  await page.locator("[role=treeitem]").first().waitFor();
+});
 
 test("what is shown stays, and goes on when the stack is back", async (t) => {
   telemetry("test");
