@@ -12,9 +12,9 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+    request::Parts,
 };
 use http_body::Body;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -84,7 +84,14 @@ impl Dashboards {
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let mut answer = self.routed(request).await;
+        let (head, body) = request.into_parts();
+        let mut answer = match self.answer_to_head(&head) {
+            Some(answer) => {
+                discard(body);
+                answer
+            }
+            None => self.query(head, body).await,
+        };
         for (name, value) in PROTECTION {
             let value = HeaderValue::from_static(value);
             answer.headers_mut().insert(name, value);
@@ -92,38 +99,28 @@ impl Dashboards {
         answer
     }
 
-    async fn routed<B>(&self, request: Request<B>) -> Answer
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-    {
-        let path = request.uri().path().to_owned();
+    /// The answer to whatever needs no body: to all but a statement.
+    fn answer_to_head(&self, head: &Parts) -> Option<Answer> {
         // Grafana's, which tells nothing that the port does not.
-        if path == "/api/health" {
-            discard(request.into_body());
-            return json_answer(&json!({ "database": "ok" }).to_string());
+        if head.uri.path() == "/api/health" {
+            return Some(json_answer(r#"{"database":"ok"}"#));
         }
-        if let Err(refusal) = self.gate.admit(request.uri(), request.headers()) {
-            discard(request.into_body());
-            return refused(&refusal);
+        if let Err(refusal) = self.gate.admit(&head.uri, &head.headers) {
+            return Some(refused(&refusal));
         }
-        match (&path[..], request.method()) {
-            ("/api/query", &Method::POST) => self.query(request).await,
-            ("/api/query", _) => not_allowed(request, "POST"),
-            (path, &Method::GET | &Method::HEAD) => {
-                let answer = read(path, request.headers());
-                discard(request.into_body());
-                answer
-            }
-            _ => not_allowed(request, "GET, HEAD"),
-        }
+        Some(match (head.uri.path(), &head.method) {
+            ("/api/query", &Method::POST) => return None,
+            ("/api/query", _) => not_allowed("POST"),
+            (path, &Method::GET | &Method::HEAD) => read(path, &head.headers),
+            _ => not_allowed("GET, HEAD"),
+        })
     }
 
     /// Runs a statement as the user that may read and nothing else.
-    async fn query<B>(&self, request: Request<B>) -> Answer
+    async fn query<B>(&self, mut head: Parts, body: B) -> Answer
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let (mut head, body) = request.into_parts();
         head.uri = Uri::from_static(QUERY);
         // What else ClickHouse takes from a head is not for the page to say.
         let accepted = head.headers.remove(header::ACCEPT_ENCODING);
@@ -177,8 +174,8 @@ fn send(file: File, headers: &HeaderMap) -> Answer {
     answer
 }
 
-fn json_answer(json: &str) -> Answer {
-    let mut answer = answer(StatusCode::OK, "application/json", json.to_owned());
+fn json_answer(json: &'static str) -> Answer {
+    let mut answer = answer(StatusCode::OK, "application/json", json);
     not_kept(&mut answer);
     answer
 }
@@ -193,11 +190,7 @@ fn not_found() -> Answer {
     text(StatusCode::NOT_FOUND, "There is nothing here\n".to_owned())
 }
 
-fn not_allowed<B>(request: Request<B>, allowed: &'static str) -> Answer
-where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
-{
-    discard(request.into_body());
+fn not_allowed(allowed: &'static str) -> Answer {
     let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("Use {allowed}\n"));
     let allowed = HeaderValue::from_static(allowed);
     answer.headers_mut().insert(header::ALLOW, allowed);
